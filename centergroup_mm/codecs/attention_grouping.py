@@ -1,0 +1,150 @@
+"""Codec of CenterGroup: heatmap targets with centers, and poses from attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
+
+from ..models.grouping import GroupingOutput, Poses, decode_poses
+from .multilevel_heatmap import encode_centers, encode_heatmaps
+
+
+@KEYPOINT_CODECS.register_module()
+class AttentionGroupingCodec(BaseKeypointCodec):
+    """Targets for training and weight-free decoding for test.
+
+    Note:
+        - instance number: N
+        - keypoint number: K
+        - network input size: [w, h]
+
+    Encoded:
+        - heatmaps (list): [K+1 x h/4 x w/4] and [K+1 x h/2 x w/2], the center last
+        - joints (np.ndarray): [N x K+1 x 2] joints and center in input pixels
+        - joints_visible (np.ndarray): [N x K+1] labelled and inside the input
+        - box_sizes (np.ndarray): [N x 2] width and height of the boxes in input pixels
+        - matchable (np.ndarray): [N] persons that have a visible joint
+
+    Args:
+        input_size: [w, h] of the network input while training.
+        sigma: standard deviation of the Gaussians in cells, the same at both levels.
+        min_joints: this many best joints count for the score of a pose (paper, Eq. 14: 0).
+        visible_thr: joints with a higher visibility count for the score.
+    """
+
+    auxiliary_encode_keys = {'bbox'}
+    label_mapping_table = dict(
+        joints='joints',
+        joints_visible='joints_visible',
+        box_sizes='box_sizes',
+        matchable='matchable',
+    )
+    field_mapping_table = dict(
+        heatmaps='heatmaps', heatmap_mask='heatmap_mask', padding_mask='padding_mask'
+    )
+
+    def __init__(
+        self,
+        input_size: Sequence[int],
+        sigma: float = 2.0,
+        min_joints: int = 5,
+        visible_thr: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.input_size = tuple(input_size)
+        self.sigma = sigma
+        self.min_joints = min_joints
+        self.visible_thr = visible_thr
+
+    def encode(
+        self,
+        keypoints: np.ndarray,
+        keypoints_visible: np.ndarray | None = None,
+        bbox: np.ndarray | None = None,
+    ) -> dict:
+        """Targets of one image.
+
+        Args:
+            keypoints: [N x K x 2] in input pixels.
+            keypoints_visible: [N x K], above 0 if labelled; default all.
+            bbox: [N x 4] (x1, y1, x2, y2) or corners [N x 4 x 2] in input pixels; default the
+                extent of the visible joints.
+
+        Returns:
+            see the class.
+        """
+        width, height = self.input_size
+        if keypoints_visible is None:
+            keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
+        inside = ((keypoints >= 0) & (keypoints < (width, height))).all(-1)
+        visible = (keypoints_visible > 0) & inside
+        centers, has_joint = encode_centers(keypoints, visible, self.input_size)
+        joints = np.concatenate([keypoints, centers[:, None]], axis=1).astype(np.float32)
+        joints_visible = np.concatenate([visible, has_joint[:, None]], axis=1)
+        if bbox is None:
+            bbox = joints[:, :-1]
+        corners = np.asarray(bbox, dtype=np.float32).reshape(len(keypoints), -1, 2)
+        if corners.shape[1]:
+            box_sizes = corners.max(1) - corners.min(1)
+        else:
+            box_sizes = np.zeros((len(keypoints), 2), dtype=np.float32)
+        return dict(
+            heatmaps=[
+                encode_heatmaps(joints, joints_visible, self.input_size, stride, self.sigma)
+                for stride in (4, 2)
+            ],
+            joints=joints,
+            joints_visible=joints_visible.astype(np.float32),
+            box_sizes=box_sizes.astype(np.float32),
+            matchable=has_joint.astype(np.float32),
+        )
+
+    def decode(self, encoded: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Poses of one image from its labels, the inverse of :meth:`encode` for round trips.
+
+        Args:
+            encoded: result of :meth:`encode`.
+
+        Returns:
+            keypoints [N x K x 2] in input pixels and visibility [N x K].
+        """
+        return encoded['joints'][:, :-1], encoded['joints_visible'][:, :-1]
+
+    def batch_decode(self, output: GroupingOutput, maps: Tensor, valid: Tensor) -> Poses:
+        """Poses of a batch, see :func:`centergroup_mm.models.grouping.decode_poses`.
+
+        Args:
+            output: of the last grouping module, views merged.
+            maps: merged heatmaps of the joints [B x K x H x W], not masked.
+            valid: centers that take part [B x C] bool.
+        """
+        return decode_poses(output, maps, valid, self.min_joints, self.visible_thr)
+
+    @staticmethod
+    def to_instances(poses: Poses, score_thr: float = 0.0) -> list[InstanceData]:
+        """Poses as MMPose wants them: numpy, one InstanceData for each image.
+
+        Args:
+            poses: result of :meth:`batch_decode`.
+            score_thr: poses with a lower score are dropped.
+        """
+        instances = []
+        kept = poses.valid & (poses.scores >= score_thr)
+        arrays = [field.detach().float().cpu().numpy() for field in poses[:3]]
+        for keep, points, visibility, scores in zip(kept.cpu().numpy(), *arrays, strict=True):
+            points = points[keep]
+            boxes = np.concatenate([points.min(1), points.max(1)], axis=1)
+            instances.append(
+                InstanceData(
+                    keypoints=points,
+                    keypoint_scores=visibility[keep],
+                    bboxes=boxes,
+                    bbox_scores=scores[keep],
+                )
+            )
+        return instances

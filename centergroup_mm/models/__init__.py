@@ -1,0 +1,12 @@
+"""Models: heads, necks, grouping modules, losses and assigners."""
+
+from mmpose.registry import MODELS
+
+from .grouping import AttentionGrouping
+from .heads import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .necks import *  # noqa: F403
+from .task_modules import *  # noqa: F403
+
+# The tensor core knows no registry, so its one configurable module is registered here.
+MODELS.register_module(module=AttentionGrouping)

@@ -1,0 +1,66 @@
+"""Small networks that turn backbone features into embeddings."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """Linear layers with ReLU between them.
+
+    Args:
+        widths: input width, then the output width of every layer.
+        final_relu: also apply ReLU to the last output.
+    """
+
+    def __init__(self, *widths: int, final_relu: bool = False) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(i, o) for i, o in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.final_relu = final_relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[... x widths[0]] -> [... x widths[-1]]."""
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i < last or self.final_relu:
+                x = x.relu()
+        return x
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm around an identity (ResNet's basic block)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B x D x h x w] -> the same shape."""
+        y = self.bn1(self.conv1(x)).relu()
+        return (self.bn2(self.conv2(y)) + x).relu()
+
+
+class EmbeddingCNN(nn.Sequential):
+    """Backbone features to embeddings: a 1x1 convolution and residual blocks.
+
+    Two blocks as in the authors' program; the paper's Section 5.3 speaks of one.
+
+    Args:
+        in_channels: channels of the backbone's 1/4 map.
+        channels: D.
+        num_blocks: residual blocks.
+    """
+
+    def __init__(self, in_channels: int, channels: int = 128, num_blocks: int = 2) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, channels, 1),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            *(ResidualBlock(channels) for _ in range(num_blocks)),
+        )

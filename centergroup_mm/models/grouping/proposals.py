@@ -1,0 +1,117 @@
+"""From heatmaps to a fixed number of keypoint and center proposals (paper, Section 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Proposals(NamedTuple):
+    """Peaks of one group of heatmap types, a fixed number for each type.
+
+    ================ =============== ===============================================
+    points           [B x T x R x 2] (x, y), whole pixels of the network input
+    scores           [B x T x R]     heatmap value at the peak, descending along R
+    valid            [B x T x R]     bool, False for slots that take no part
+    ================ =============== ===============================================
+    """
+
+    points: Tensor
+    scores: Tensor
+    valid: Tensor
+
+    def flatten(self) -> Proposals:
+        """Types and ranks as one axis of slots: [B x (T R) x 2], [B x (T R)], [B x (T R)]."""
+        return Proposals(self.points.flatten(1, 2), self.scores.flatten(1), self.valid.flatten(1))
+
+
+def merge_heatmap_levels(levels: Sequence[Tensor]) -> Tensor:
+    """Mean of the maps at 1/4 and 1/2, at 1/2 of the input (HigherHRNet's aggregation).
+
+    Args:
+        levels: maps [B x T x H/4 x W/4] and [B x T x H/2 x W/2].
+
+    Returns:
+        [B x T x H/2 x W/2], float32 whatever the autocast.
+    """
+    low, high = (level.float() for level in levels)
+    low = F.interpolate(low, size=high.shape[-2:], mode='bilinear', align_corners=False)
+    return (low + high) / 2
+
+
+def window_maximum(maps: Tensor, size: int) -> Tensor:
+    """Maximum over a centered ``size`` x ``size`` window, equal to a max-pool with stride 1.
+
+    A square maximum is a maximum along rows of a maximum along columns, and a run of n values
+    takes log2(n) shifted maxima; on a CPU this is some thirty times faster than ``max_pool2d``.
+
+    Args:
+        maps: [B x T x H x W].
+        size: odd width of the window in pixels.
+
+    Returns:
+        [B x T x H x W].
+
+    Raises:
+        ValueError: ``size`` is even or not positive.
+    """
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f'the window must be odd and positive, got {size}')
+    half = size // 2
+    for dim in (-1, -2):
+        pad = (half, half, 0, 0) if dim == -1 else (0, 0, half, half)
+        length = maps.shape[dim]
+        run = F.pad(maps, pad, value=float('-inf'))
+        width = 1
+        while width < size:
+            step = min(width, size - width)
+            count = run.shape[dim] - step
+            run = torch.maximum(run.narrow(dim, 0, count), run.narrow(dim, step, count))
+            width += step
+        maps = run.narrow(dim, 0, length)
+    return maps
+
+
+def find_peaks(maps: Tensor, size: int) -> Tensor:
+    """The maps with everything that is not the maximum of its window set to zero."""
+    return torch.where(window_maximum(maps, size) == maps, maps, torch.zeros_like(maps))
+
+
+def select_proposals(
+    maps: Tensor,
+    num_slots: int,
+    nms_size: int,
+    score_thr: float = 0.005,
+    min_slots: int = 3,
+    allowed: Tensor | None = None,
+) -> Proposals:
+    """Non-maximum suppression and the best ``num_slots`` peaks of every type.
+
+    The defaults are the authors' program's; the paper (supplement C.2) names 0.01 and 5.
+
+    Args:
+        maps: heatmaps [B x T x H x W] at input resolution, zero in the padding.
+        num_slots: ranks kept for each type.
+        nms_size: odd window of the suppression in pixels.
+        score_thr: peaks at least this high are kept,
+        min_slots: and so are the first ``min_slots`` of each type, however low.
+        allowed: [B x H x W] bool; False where no proposal may take part (padding, crowds).
+            Such peaks still take slots, as in the authors' program.
+
+    Returns:
+        Proposals [B x T x R ...] with R = ``num_slots``.
+    """
+    width = maps.shape[-1]
+    scores, index = find_peaks(maps, nms_size).flatten(2).topk(num_slots, dim=-1)  # [B x T x R]
+    y = torch.div(index, width, rounding_mode='floor')
+    points = torch.stack([index - y * width, y], dim=-1)  # [B x T x R x 2]
+    rank = torch.arange(num_slots, device=maps.device)
+    valid = (scores >= score_thr) | (rank < min_slots)
+    if allowed is not None:
+        flat = index.flatten(1)
+        valid = valid & allowed.flatten(1).gather(1, flat).view_as(valid)
+    return Proposals(points, scores, valid)

@@ -1,0 +1,199 @@
+"""The losses of the grouping modules (paper, Section 5.4; Eq. 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmpose.registry import MODELS, TASK_UTILS
+from torch import Tensor, nn
+
+from ..grouping import GroupingOutput, Proposals
+
+# COCO's area of a person as a share of its box (CrowdPose's toolkit and supplement B).
+AREA_OF_BOX = 0.53
+
+
+class PersonTargets(NamedTuple):
+    """Annotated persons of one image, in input pixels.
+
+    ========== ============= ==========================================================
+    joints     [N x K+1 x 2] joints, then the center
+    visible    [N x K+1]     bool, labelled and inside the crop
+    box_sizes  [N x 2]       width and height of the box
+    matchable  [N]           bool, persons with visible joints and keypoint annotations
+    ========== ============= ==========================================================
+    """
+
+    joints: Tensor
+    visible: Tensor
+    box_sizes: Tensor
+    matchable: Tensor
+
+
+class CenterTargets(NamedTuple):
+    """What every center slot should say.
+
+    ======= ============= =============================================================
+    matched [B x C]       bool, stands for an annotated person
+    joints  [B x C x K x 2] where that person's joints are, input pixels
+    visible [B x C x K]   bool
+    areas   [B x C]       0.53 * width * height of that person's box
+    ======= ============= =============================================================
+    """
+
+    matched: Tensor
+    joints: Tensor
+    visible: Tensor
+    areas: Tensor
+
+
+def focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
+    """Binary focal loss without class weights (Lin et al. 2017), element by element."""
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    return (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy
+
+
+def mean_where(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the entries of ``mask``; zero, with a gradient path, where there are none."""
+    mask = mask.expand_as(values)
+    return torch.where(mask, values, torch.zeros_like(values)).sum() / mask.sum().clamp(min=1)
+
+
+@MODELS.register_module()
+class CenterGroupLoss(nn.Module):
+    """Center, visibility and location losses, averaged over all grouping modules.
+
+    Args:
+        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
+        assigner: config of the assigner of centers to persons.
+        center_weight, visibility_weight, location_weight: factors of the three losses
+            (authors' program: 1, 1, 0.02).
+        gamma: of the focal losses (authors' program: 2).
+        min_oks: a visible joint teaches visibility only where its predicted location reaches
+            this similarity (paper, footnote 4; authors' program: 0.5); 0 lets all teach.
+    """
+
+    def __init__(
+        self,
+        sigmas: Sequence[float],
+        assigner: dict | None = None,
+        center_weight: float = 1.0,
+        visibility_weight: float = 1.0,
+        location_weight: float = 0.02,
+        gamma: float = 2.0,
+        min_oks: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.assigner = TASK_UTILS.build(assigner or dict(type='CenterHungarianAssigner'))
+        self.register_buffer('sigmas', torch.tensor(sigmas), persistent=False)
+        self.center_weight = center_weight
+        self.visibility_weight = visibility_weight
+        self.location_weight = location_weight
+        self.gamma = gamma
+        self.min_oks = min_oks
+
+    @torch.no_grad()
+    def targets(self, centers: Proposals, persons: Sequence[PersonTargets]) -> CenterTargets:
+        """Match centers to persons and gather what each center should say.
+
+        Args:
+            centers: flattened proposals [B x C ...].
+            persons: one for each image.
+        """
+        num_joints = len(self.sigmas)
+        matched, joints, visible, areas = [], [], [], []
+        for points, valid, person in zip(centers.points, centers.valid, persons, strict=True):
+            index = person.matchable.nonzero()[:, 0]
+            box_areas = AREA_OF_BOX * person.box_sizes.prod(-1)
+            assigned = self.assigner.assign(
+                points, valid, person.joints[index, num_joints], box_areas[index]
+            )
+            hit = assigned >= 0
+            num_centers = len(points)
+            at = points.new_zeros((num_centers, num_joints, 2), dtype=torch.float32)
+            seen = torch.zeros((num_centers, num_joints), dtype=torch.bool, device=at.device)
+            area = at.new_ones(num_centers)
+            chosen = index[assigned[hit]]
+            at[hit] = person.joints[chosen, :num_joints].float()
+            seen[hit] = person.visible[chosen, :num_joints].bool()
+            area[hit] = box_areas[chosen].float()
+            matched.append(hit)
+            joints.append(at)
+            visible.append(seen)
+            areas.append(area)
+        return CenterTargets(*(torch.stack(part) for part in (matched, joints, visible, areas)))
+
+    def oks(self, points: Tensor, targets: CenterTargets) -> Tensor:
+        """Similarity of predicted and annotated joints, [... x B x C x K] in [0, 1]."""
+        square = (points.float() - targets.joints).square().sum(-1)
+        spread = 2 * targets.areas[..., None] * (2 * self.sigmas) ** 2
+        return torch.exp(-square / spread.clamp(min=1e-6))
+
+    def center_loss(self, center: Tensor, counted: Tensor, targets: CenterTargets) -> Tensor:
+        """Focal loss of being a person, mean over modules and counted centers.
+
+        Args:
+            center: logits [L x B x C].
+            counted: [B x C] bool.
+            targets: of the same centers.
+        """
+        target = targets.matched.float().expand_as(center)
+        return mean_where(focal_loss(center, target, self.gamma), counted)
+
+    def visibility_loss(self, visibility: Tensor, points: Tensor, targets: CenterTargets) -> Tensor:
+        """Focal loss of joints being visible, over the joints of matched centers.
+
+        Args:
+            visibility: logits [L x B x C x K].
+            points: soft locations [L x B x C x K x 2], used to leave out joints that are
+                visible but not found.
+            targets: of the same centers.
+        """
+        lost = targets.visible & (self.oks(points.detach(), targets) < self.min_oks)
+        counted = targets.matched[..., None] & ~lost
+        target = targets.visible.float().expand_as(visibility)
+        return mean_where(focal_loss(visibility, target, self.gamma), counted)
+
+    def location_loss(self, points: Tensor, targets: CenterTargets) -> Tensor:
+        """Eq. 10: L1 in input pixels, mean over modules, visible joints and x, y.
+
+        Args:
+            points: soft locations [L x B x C x K x 2].
+            targets: of the same centers.
+        """
+        counted = (targets.matched[..., None] & targets.visible)[..., None]
+        return mean_where((points.float() - targets.joints).abs(), counted)
+
+    def forward(
+        self,
+        outputs: Sequence[GroupingOutput],
+        centers: Proposals,
+        persons: Sequence[PersonTargets],
+        counted: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Weighted losses.
+
+        Args:
+            outputs: of the L grouping modules, [B x C ...] each.
+            centers: flattened center proposals [B x C ...]; those not valid count nowhere.
+            persons: annotated persons, one entry for each image.
+            counted: [B x C] bool, centers that are taught whether they are a person; default
+                all valid ones (authors' program: those not in an ignored region).
+
+        Returns:
+            ``loss_center``, ``loss_visibility``, ``loss_location``.
+        """
+        targets = self.targets(centers, persons)
+        counted = centers.valid if counted is None else counted & centers.valid
+        center = torch.stack([output.center for output in outputs])
+        visibility = torch.stack([output.visibility for output in outputs])
+        points = torch.stack([output.soft_points for output in outputs])
+        return dict(
+            loss_center=self.center_weight * self.center_loss(center, counted, targets),
+            loss_visibility=self.visibility_weight
+            * self.visibility_loss(visibility, points, targets),
+            loss_location=self.location_weight * self.location_loss(points, targets),
+        )
