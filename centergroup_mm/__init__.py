@@ -1,0 +1,24 @@
+"""CenterGroup (ICCV 2021), bottom-up pose estimation by attention, for MMPose 1.x.
+
+``import centergroup_mm`` checks that the OpenMMLab packages are there, fills the gaps that
+mmcv-lite, a missing torchvision or a recent setuptools leave (see ``compat.py``), and registers
+everything the package adds in MMPose's registries:
+
+- codecs: ``AttentionGroupingCodec``;
+- datasets: the transforms MMPose lacks and the synthetic crowds;
+- models: ``CenterHigherHRNetHead``, ``CenterGroupNeck``, ``AttentionGrouping``,
+  ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``;
+- apis: ``PlainCheckpointHook`` and ``ChannelsLastHook``.
+
+Configs do it with ``custom_imports = dict(imports=['centergroup_mm'])``. Outside a config,
+import this package before ``mmpose.models`` or ``mmpose.visualization``.
+"""
+
+from .compat import prepare
+from .version import __version__
+
+prepare()
+
+from . import apis, codecs, datasets, models, visualization  # noqa: E402
+
+__all__ = ['__version__', 'apis', 'codecs', 'datasets', 'models', 'visualization']

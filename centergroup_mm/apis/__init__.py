@@ -1,0 +1,6 @@
+"""What the command-line tools share, and the hooks that training needs."""
+
+from .checkpoint_hook import PlainCheckpointHook
+from .hooks import ChannelsLastHook
+
+__all__ = ['ChannelsLastHook', 'PlainCheckpointHook']
