@@ -162,7 +162,7 @@ def test_pipeline(path):
     features = []
     for i in scale_order(ref):
         image = ref[f'in/resized_s{i}'].permute(2, 0, 1).flip(0)  # files hold RGB
-        batch = model.data_preprocessor(dict(inputs=[image], data_samples=None))['inputs']
+        batch = model.data_preprocessor(dict(inputs=[image], data_samples=[]))['inputs']
         views = [batch] if flip_indices is None else [batch, batch.flip(-1)]
         features.append(torch.cat([model.extract_feat(view)[-1] for view in views]))
     detection = model.head.detect(features, flip_indices, tuple(ref.meta('input_hw')))

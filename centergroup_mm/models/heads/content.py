@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 
-def axis_inside(length: int, center: float, scale: float, original: int) -> np.ndarray:
-    """Cells of one axis whose source lies on the original image.
+def warped_ones(
+    size: tuple[int, int], center: np.ndarray, scale: np.ndarray, original: tuple[int, int]
+) -> np.ndarray:
+    """Where a warped picture of ones stays above one half, as in the authors' program.
 
-    A cell is inside if its source coordinate is between -0.5 and ``original`` - 0.5, which is
-    where a warped image of ones stays above one half (authors' program).
+    That is where -0.5 < source < size - 0.5 on both axes; which side exact ties fall on is
+    up to OpenCV's fixed-point coordinates, hence the real warp.
 
     Args:
-        length: cells of the map along this axis.
-        center: middle of the map in pixels of the original image.
-        scale: pixels of the original image that the map covers.
-        original: size of the original image in pixels.
+        size: (w, h) of the map in cells.
+        center: middle of the map in pixels of the original image (x, y).
+        scale: pixels of the original image that the map covers (x, y).
+        original: (h, w) of the original image.
 
     Returns:
-        [length] bool.
+        [h x w] bool.
     """
-    source = (np.arange(length) - length / 2) * (scale / length) + center
-    return (source > -0.5) & (source < original - 0.5)
+    ratio = np.array(size, dtype=np.float64) / scale
+    shift = np.array(size) / 2 - center * ratio
+    matrix = np.array([[ratio[0], 0, shift[0]], [0, ratio[1], shift[1]]])
+    ones = np.full(original, 255, dtype=np.uint8)
+    return cv2.warpAffine(ones, matrix, size, flags=cv2.INTER_LINEAR) > 127
 
 
 def content_mask(
@@ -50,14 +56,11 @@ def content_mask(
         if 'input_center' not in meta or 'ori_shape' not in meta:
             mask[:] = 1
             continue
-        inside = [
-            axis_inside(
-                int(meta['input_size'][axis]) // stride,
-                float(meta['input_center'][axis]),
-                float(meta['input_scale'][axis]),
-                int(meta['ori_shape'][1 - axis]),
-            )
-            for axis in (0, 1)
-        ]
-        mask[: len(inside[1]), : len(inside[0])] = np.outer(inside[1], inside[0])
+        inside = warped_ones(
+            tuple(int(v) // stride for v in meta['input_size']),
+            np.asarray(meta['input_center'], dtype=np.float64),
+            np.asarray(meta['input_scale'], dtype=np.float64),
+            tuple(int(v) for v in meta['ori_shape'][:2]),
+        )
+        mask[: inside.shape[0], : inside.shape[1]] = inside
     return torch.from_numpy(masks).to(device)

@@ -1,0 +1,3 @@
+"""Transforms and the generator of synthetic crowds."""
+
+from .transforms import *  # noqa: F403

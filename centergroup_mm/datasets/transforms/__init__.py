@@ -1,0 +1,7 @@
+"""Transforms that MMPose lacks."""
+
+from .padding_mask import BottomupPaddingMask
+from .random_affine import CenterGroupRandomAffine
+from .resize import CenterGroupResize
+
+__all__ = ['BottomupPaddingMask', 'CenterGroupRandomAffine', 'CenterGroupResize']

@@ -1,0 +1,6 @@
+"""Heads: the heatmap detector and CenterGroup."""
+
+from .center_higherhrnet_head import CenterHigherHRNetHead
+from .centergroup_head import CenterGroupHead, Detection
+
+__all__ = ['CenterGroupHead', 'CenterHigherHRNetHead', 'Detection']

@@ -1,0 +1,77 @@
+"""Poses drawn on images, one colour for each person."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+
+def person_colour(index: int) -> tuple[int, int, int]:
+    """A colour (blue, green, red) unlike that of neighbouring indices."""
+    # The golden ratio spreads any number of hues evenly.
+    red, green, blue = colorsys.hsv_to_rgb((0.05 + 0.618034 * index) % 1.0, 0.85, 1.0)
+    return int(blue * 255), int(green * 255), int(red * 255)
+
+
+def draw_poses(
+    image: np.ndarray,
+    keypoints: np.ndarray,
+    visible: np.ndarray,
+    skeleton: Sequence[tuple[int, int]],
+    title: str = '',
+    scale: float = 2.0,
+) -> np.ndarray:
+    """Draw skeletons on an enlarged copy of an image.
+
+    Args:
+        image: [H x W x 3] uint8, BGR.
+        keypoints: [P x K x 2] (x, y) in pixels of ``image``.
+        visible: [P x K] bool, joints to draw.
+        skeleton: pairs of joints that a bone connects.
+        title: text at the top left.
+        scale: enlargement.
+
+    Returns:
+        [scale H x scale W x 3] uint8.
+    """
+    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    width = max(1, round(min(canvas.shape[:2]) / 200))
+    for index, (points, shown) in enumerate(zip(keypoints * scale, visible, strict=True)):
+        colour = person_colour(index)
+        spots = [tuple(int(round(float(v))) for v in point) for point in points]
+        for start, end in skeleton:
+            if shown[start] and shown[end]:
+                cv2.line(canvas, spots[start], spots[end], (0, 0, 0), width + 2, cv2.LINE_AA)
+                cv2.line(canvas, spots[start], spots[end], colour, width, cv2.LINE_AA)
+        for spot, show in zip(spots, shown, strict=True):
+            if show:
+                cv2.circle(canvas, spot, width + 2, (0, 0, 0), -1, cv2.LINE_AA)
+                cv2.circle(canvas, spot, width + 1, colour, -1, cv2.LINE_AA)
+    if title:
+        cv2.putText(canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 4, cv2.LINE_AA)
+        cv2.putText(
+            canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA
+        )
+    return canvas
+
+
+def montage(pictures: Sequence[np.ndarray], columns: int, gap: int = 6) -> np.ndarray:
+    """Pictures of one size side by side on white.
+
+    Args:
+        pictures: [H x W x 3] uint8 each.
+        columns: pictures in a row.
+        gap: pixels between them.
+    """
+    height, width = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    sheet = np.full(
+        (rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8
+    )
+    for index, picture in enumerate(pictures):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

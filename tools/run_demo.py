@@ -1,0 +1,199 @@
+"""Train CenterGroup from scratch on synthetic crowds, evaluate it and draw what it sees.
+
+This is what `make demo` runs.  Ten minutes on two cores:
+
+    python tools/run_demo.py
+
+Everything it writes lies in --work-dir and --data-root; a second run uses the data again and
+starts a new training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import centergroup_mm  # noqa: F401
+from centergroup_mm.apis.evaluation import ap_by_crowd_level
+from centergroup_mm.datasets.synthetic import write_dataset
+from centergroup_mm.visualization import draw_curves, draw_poses, montage
+
+ROOT = Path(__file__).resolve().parents[1]
+SETS = (('demo_train', 'demo', 2400, 0), ('demo_val', 'demo', 200, 1), ('full_val', 'full', 200, 2))
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line of the demo."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--config', default=str(ROOT / 'configs' / 'centergroup_tiny_synthetic.py'))
+    parser.add_argument('--work-dir', default='work_dirs/demo', help='default: %(default)s')
+    parser.add_argument('--data-root', default='data/synthetic', help='default: %(default)s')
+    parser.add_argument('--max-iters', type=int, help='train shorter or longer than the config')
+    parser.add_argument('--num-train', type=int, default=SETS[0][2], help='default: %(default)s')
+    parser.add_argument('--pictures', type=int, default=9, help='scenes to draw, default 9')
+    return parser.parse_args()
+
+
+def step(number: int, text: str) -> None:
+    """Announce a step."""
+    print(f'\n[{number}/4] {text}', flush=True)
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Write the three data sets that are not there yet."""
+    size = tuple(Config.fromfile(args.config).input_size)
+    for name, preset, num, seed in SETS:
+        num = args.num_train if name == 'demo_train' else num
+        write_dataset(
+            Path(args.data_root) / name,
+            preset=preset,
+            num=num,
+            seed=seed,
+            size=size,
+            workers=os.cpu_count() or 1,
+        )
+
+
+def demo_config(args: argparse.Namespace) -> Config:
+    """The config with the paths and lengths of the command line."""
+    cfg = Config.fromfile(args.config)
+    cfg.work_dir = args.work_dir
+    root = args.data_root.rstrip('/') + '/'
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        loader.dataset.data_root = root
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        evaluator.ann_file = root + 'demo_val/person_keypoints.json'
+    if args.max_iters:
+        cfg.merge_from_dict(
+            {
+                'train_cfg.max_iters': args.max_iters,
+                'default_hooks.checkpoint.interval': args.max_iters,
+                'param_scheduler.1.end': args.max_iters,
+                'param_scheduler.1.T_max': args.max_iters - 50,
+            }
+        )
+    # The demo evaluates once, at the end, on both kinds of scenes.
+    cfg.train_cfg.val_interval = cfg.train_cfg.max_iters + 1
+    return cfg
+
+
+def evaluate(runner: Runner, cfg: Config, name: str) -> tuple[dict, Path]:
+    """Stock metric on one data set; also returns the COCO result file."""
+    loader = cfg.test_dataloader.copy()
+    loader.dataset.ann_file = f'{name}/person_keypoints.json'
+    loader.dataset.data_prefix = dict(img=f'{name}/images/')
+    evaluator = cfg.test_evaluator.copy()
+    evaluator.ann_file = f'{cfg.test_dataloader.dataset.data_root}{name}/person_keypoints.json'
+    evaluator.outfile_prefix = str(Path(cfg.work_dir) / f'{name}_results')
+    loop = runner.build_test_loop(dict(type='TestLoop', dataloader=loader, evaluator=evaluator))
+    return loop.run(), Path(f'{evaluator.outfile_prefix}.keypoints.json')
+
+
+def draw(cfg: Config, name: str, results: Path, num: int, meta: dict) -> Path:
+    """A sheet of the first scenes with the poses scored at least 0.3."""
+    folder = Path(cfg.test_dataloader.dataset.data_root) / name
+    images = json.loads((folder / 'person_keypoints.json').read_text())['images'][:num]
+    found: dict[int, list] = {}
+    for result in json.loads(results.read_text()):
+        if result['score'] >= 0.3:
+            found.setdefault(result['image_id'], []).append(result['keypoints'])
+    pictures = []
+    for entry in images:
+        image = cv2.imread(str(folder / 'images' / entry['file_name']))
+        poses = np.array(found.get(entry['id'], [])).reshape(-1, len(meta['sigmas']), 3)
+        title = f'{entry["file_name"]}: {len(poses)} people'
+        pictures.append(
+            draw_poses(image, poses[..., :2], poses[..., 2] > 0.3, meta['skeleton_links'], title)
+        )
+    out = Path(cfg.work_dir) / f'{name}_poses.png'
+    cv2.imwrite(str(out), montage(pictures, columns=3))
+    return out
+
+
+def main() -> None:
+    """Data, training, evaluation, pictures and a summary."""
+    args = parse_args()
+    setup = float(os.environ.get('CENTERGROUP_SETUP_SECONDS', 'nan'))
+    clock = time.time()
+    step(1, f'writing synthetic crowds to {args.data_root} (kept for the next run)')
+    prepare(args)
+    seconds = dict(setup=setup, data=time.time() - clock)
+
+    clock = time.time()
+    cfg = demo_config(args)
+    step(2, f'training from scratch, {cfg.train_cfg.max_iters} iterations, about six minutes')
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    seconds['training'] = time.time() - clock
+
+    clock = time.time()
+    step(3, 'evaluating on held-out scenes of the demo preset and of the full difficulty')
+    demo, demo_results = evaluate(runner, cfg, 'demo_val')
+    full, full_results = evaluate(runner, cfg, 'full_val')
+    meta = cfg_meta(runner)
+    crowd = ap_by_crowd_level(
+        Path(args.data_root) / 'full_val' / 'person_keypoints.json', full_results, meta['sigmas']
+    )
+    seconds['evaluation'] = time.time() - clock
+
+    step(4, 'drawing')
+    pictures = [
+        draw(cfg, 'demo_val', demo_results, args.pictures, meta),
+        draw(cfg, 'full_val', full_results, args.pictures, meta),
+        draw_curves(cfg.work_dir, Path(cfg.work_dir) / 'losses.png'),
+    ]
+    summarize(cfg, demo, full, crowd, seconds, pictures)
+
+
+def cfg_meta(runner: Runner) -> dict:
+    """Sigmas and skeleton of the data set the model was trained on."""
+    return runner.train_dataloader.dataset.metainfo
+
+
+def summarize(
+    cfg: Config, demo: dict, full: dict, crowd: dict, seconds: dict, pictures: list[Path]
+) -> None:
+    """Write metrics.json and print the table and where everything is."""
+    work_dir = Path(cfg.work_dir)
+    metrics = dict(demo)
+    metrics['full'] = dict(full)
+    metrics['full_by_crowd_level'] = {level: value for level, (value, _) in crowd.items()}
+    metrics['seconds'] = {key: round(value, 1) for key, value in seconds.items()}
+    path = work_dir / 'metrics.json'
+    path.write_text(json.dumps(metrics, indent=2).replace('NaN', 'null') + '\n')
+    print('\nAverage precision on scenes the model has never seen')
+    print('  scenes                   AP    AP50   AP medium   AP large')
+    for label, values in (('demo (1 to 6 people)', demo), ('full (1 to 30 people)', full)):
+        keys = ('coco/AP', 'coco/AP .5', 'coco/AP (M)', 'coco/AP (L)')
+        ap, ap50, medium, large = (values[key] for key in keys)
+        print(f'  {label:22} {ap:6.3f}  {ap50:6.3f}  {medium:10.3f}  {large:9.3f}')
+    print('  full by crowd index:', end='')
+    print(', '.join(f' {level} {value:.3f} ({n} images)' for level, (value, n) in crowd.items()))
+    times = ', '.join(f'{key} {value:.0f} s' for key, value in seconds.items() if value == value)
+    print(f'Time: {times}')
+    print('\nLook at:')
+    for picture in pictures:
+        print(f'  {picture}')
+    print(f'Numbers: {path}')
+    print('Next:')
+    print(f'  python tools/test.py {cfg.filename} {last_checkpoint(work_dir)}')
+    print('  python tools/train.py configs/centergroup_w32_coco.py   # the real thing, needs COCO')
+
+
+def last_checkpoint(work_dir: Path) -> str:
+    """Path of the checkpoint that mmengine wrote last."""
+    return (work_dir / 'last_checkpoint').read_text().strip()
+
+
+if __name__ == '__main__':
+    main()
