@@ -1,0 +1,49 @@
+"""The named difficulty levels of the generator."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a set of scenes looks like.
+
+    Attributes:
+        name (str): Name, also part of the random seed.
+        min_people, max_people (int): People an image, bounds included.
+        people_power (float): Numbers of people are ``min + (max - min + 1) * u ** power`` with a
+            uniform u, so that 1 spreads them evenly and more favours small groups.
+        min_height, max_height (float): Height of the box around the whole body, before it is cut
+            at the image border, as a fraction of the image height.
+        clutter (float): Mean number of distractors behind the people.
+        occluders (float): Mean number of distractors in front of people.
+        crowd_region (float): Probability of an ``iscrowd`` region.
+        unlabelled (float): Probability that a person of a group carries no keypoints.
+        noise (float): Largest standard deviation of the sensor noise, in grey levels.
+        blur (float): Probability of a slight blur.
+    """
+
+    name: str
+    min_people: int
+    max_people: int
+    people_power: float
+    min_height: float
+    max_height: float
+    clutter: float
+    occluders: float
+    crowd_region: float
+    unlabelled: float
+    noise: float
+    blur: float
+
+
+PRESETS = {
+    'full': Preset('full', 1, 30, 1.9, 0.08, 1.25, 14, 1.5, 0.12, 0.04, 7, 0.25),
+    'demo': Preset('demo', 1, 6, 1.0, 0.25, 0.95, 8, 0.5, 0.06, 0.03, 4, 0.0),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """The preset of that name; a ValueError of one line if there is none."""
+    if name not in PRESETS:
+        raise ValueError(f'unknown preset {name!r}: choose from {", ".join(PRESETS)}')
+    return PRESETS[name]

@@ -1,0 +1,229 @@
+"""Writes sets of synthetic scenes as ordinary COCO and CrowdPose files."""
+
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .presets import get_preset
+from .scene import Person, make_scene
+from .skeleton import COCO_JOINTS, COCO_LINKS, CROWDPOSE_JOINTS, CROWDPOSE_LINKS
+
+GENERATOR_VERSION = '1.0'
+FORMATS = {'coco': ('coco',), 'crowdpose': ('crowdpose',), 'both': ('coco', 'crowdpose')}
+FILE_NAMES = {'coco': 'person_keypoints.json', 'crowdpose': 'crowdpose.json'}
+_JOINTS = {'coco': (COCO_JOINTS, COCO_LINKS), 'crowdpose': (CROWDPOSE_JOINTS, CROWDPOSE_LINKS)}
+_JPEG_QUALITY = 92
+
+
+def write_dataset(
+    out_dir: str | os.PathLike,
+    preset: str = 'full',
+    num: int = 100,
+    seed: int = 0,
+    size: tuple[int, int] = (256, 256),
+    fmt: str = 'coco',
+    workers: int = 0,
+    progress: bool = True,
+    overwrite: bool = False,
+) -> dict[str, str]:
+    """Write a set of scenes: ``images/000000.jpg`` and so on, annotation files, ``manifest.json``.
+
+    The manifest is marked complete at the very end. A call that finds the same set complete does
+    nothing; one that finds the same set incomplete (a call before it was interrupted) makes it
+    again, with the same result.
+
+    Args:
+        out_dir (str | os.PathLike): Folder to write to.
+        preset (str): ``full`` or ``demo``.
+        num (int): Number of scenes, at least 1.
+        seed (int): Number of the set, at least 0.
+        size (tuple[int, int]): Width and height of the images in pixels.
+        fmt (str): ``coco``, ``crowdpose`` or ``both``.
+        workers (int): Processes that draw scenes; 0 draws in this process. They are spawned, so a
+            script needs the usual ``if __name__ == '__main__'`` guard.
+        progress (bool): Show a progress bar.
+        overwrite (bool): Replace a different set in ``out_dir``.
+
+    Returns:
+        dict[str, str]: Paths by ``images``, ``manifest`` and ``coco`` and/or ``crowdpose``.
+    """
+    get_preset(preset)
+    if fmt not in FORMATS:
+        raise ValueError(f'unknown format {fmt!r}: choose from {", ".join(FORMATS)}')
+    if num < 1:
+        raise ValueError(f'num must be at least 1, got {num}')
+    if seed < 0:
+        raise ValueError(f'seed must not be negative, got {seed}')
+    if workers < 0:
+        raise ValueError(f'workers must not be negative, got {workers}')
+    if len(size) != 2 or min(size) < 32:
+        raise ValueError(f'size must be at least 32 x 32 pixels, got {" x ".join(map(str, size))}')
+    size = (int(size[0]), int(size[1]))
+
+    out_dir = Path(out_dir)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise FileExistsError(f'{out_dir} is a file, not a folder')
+    manifest = {
+        'preset': preset, 'seed': int(seed), 'num': int(num), 'size': list(size), 'format': fmt,
+        'generator': GENERATOR_VERSION, 'complete': True,
+    }  # fmt: skip
+    paths = {'images': str(out_dir / 'images'), 'manifest': str(out_dir / 'manifest.json')}
+    paths.update({name: str(out_dir / FILE_NAMES[name]) for name in FORMATS[fmt]})
+    if already_written(out_dir, manifest):
+        return paths
+    if out_dir.exists() and any(out_dir.iterdir()) and not overwrite:
+        if not _same_set(_read_manifest(out_dir), manifest):
+            raise FileExistsError(f'{out_dir} holds something else already: overwrite is needed')
+    _clear(out_dir)
+    (out_dir / 'images').mkdir(parents=True, exist_ok=True)
+    _write_json(out_dir / 'manifest.json', {**manifest, 'complete': False})
+
+    tables = {name: _empty_table(name, preset, seed) for name in FORMATS[fmt]}
+    jobs = [(str(out_dir), preset, int(seed), index, size) for index in range(num)]
+    for index, (persons, indices) in enumerate(_draw_all(jobs, workers, progress)):
+        for name, table in tables.items():
+            _add_scene(table, name, index, size, persons, indices[name])
+    for name, table in tables.items():
+        _write_json(out_dir / FILE_NAMES[name], table)
+    _write_json(out_dir / 'manifest.json', manifest)
+    return paths
+
+
+def already_written(out_dir: str | os.PathLike, manifest: dict) -> bool:
+    """Whether ``out_dir`` holds the complete set that ``manifest`` describes."""
+    out_dir = Path(out_dir)
+    found = _read_manifest(out_dir)
+    if not (_same_set(found, manifest) and found.get('complete')):
+        return False
+    names = [FILE_NAMES[name] for name in FORMATS[manifest['format']]]
+    last = f'images/{manifest["num"] - 1:06d}.jpg'
+    return all((out_dir / name).is_file() for name in [*names, last])
+
+
+def _read_manifest(out_dir: Path) -> dict:
+    try:
+        found = json.loads((out_dir / 'manifest.json').read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _same_set(found: dict, manifest: dict) -> bool:
+    return all(found.get(key) == value for key, value in manifest.items() if key != 'complete')
+
+
+def _clear(out_dir: Path) -> None:
+    """Remove what an earlier call wrote; anything else in the folder is left alone."""
+    for name in ('manifest.json', *FILE_NAMES.values()):
+        (out_dir / name).unlink(missing_ok=True)
+    for path in (out_dir / 'images').glob('[0-9]' * 6 + '.jpg'):
+        path.unlink()
+
+
+def _write_json(path: Path, content: dict) -> None:
+    """Write at once, so that an interruption never leaves half a file under the final name."""
+    partial = path.with_name(path.name + '.partial')
+    partial.write_text(json.dumps(content, separators=(',', ':')))
+    os.replace(partial, path)
+
+
+def _draw(job: tuple) -> tuple[list[Person], dict[str, float]]:
+    """Draw one scene and write its image; returns its people and both crowd indices."""
+    out_dir, preset, seed, index, size = job
+    scene = make_scene(preset, seed, index, size)
+    path = os.path.join(out_dir, 'images', f'{index:06d}.jpg')
+    if not cv2.imwrite(path, scene.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]):
+        raise OSError(f'cannot write {path}')
+    indices = {'coco': scene.crowd_index, 'crowdpose': scene.crowd_index_crowdpose}
+    return scene.persons, indices
+
+
+def _single_thread() -> None:
+    # One process a core is faster than OpenCV's own threads on pictures this small.
+    cv2.setNumThreads(1)
+
+
+def _draw_all(jobs: list[tuple], workers: int, progress: bool) -> Iterator[tuple]:
+    """Draw the scenes in order, in this process or in ``workers`` others."""
+    from tqdm import tqdm
+
+    def show(results: Iterator[tuple]) -> Iterator[tuple]:
+        return tqdm(results, total=len(jobs), unit='img', disable=not progress, file=sys.stderr)
+
+    if workers == 0:
+        yield from show(map(_draw, jobs))
+        return
+    context = multiprocessing.get_context('spawn')
+    with context.Pool(workers, initializer=_single_thread) as pool:
+        yield from show(pool.imap(_draw, jobs, chunksize=8))
+
+
+def _empty_table(name: str, preset: str, seed: int) -> dict:
+    joints, links = _JOINTS[name]
+    return {
+        'info': {
+            'description': f'synthetic crowds, preset {preset}, seed {seed}',
+            'version': GENERATOR_VERSION,
+        },
+        'licenses': [],
+        'images': [],
+        'annotations': [],
+        'categories': [
+            {
+                'id': 1,
+                'name': 'person',
+                'supercategory': 'person',
+                'keypoints': list(joints),
+                'skeleton': [[first + 1, second + 1] for first, second in links],
+            }
+        ],
+    }
+
+
+def _add_scene(
+    table: dict,
+    name: str,
+    index: int,
+    size: tuple[int, int],
+    persons: list[Person],
+    crowd_index: float,
+) -> None:
+    """Append one image and its people; ids start at 1 like those of COCO."""
+    table['images'].append(
+        {
+            'id': index + 1,
+            'file_name': f'{index:06d}.jpg',
+            'width': size[0],
+            'height': size[1],
+            'crowdIndex': round(crowd_index, 4),
+        }
+    )
+    for person in persons:
+        keypoints = person.keypoints if name == 'coco' else person.crowdpose_keypoints
+        table['annotations'].append(
+            {
+                'id': len(table['annotations']) + 1,
+                'image_id': index + 1,
+                'category_id': 1,
+                'iscrowd': int(person.iscrowd),
+                'num_keypoints': int((keypoints[:, 2] > 0).sum()),
+                'keypoints': _flat(keypoints),
+                'bbox': [round(float(value), 2) for value in person.bbox],
+                'area': round(float(person.area), 2),
+                'segmentation': person.segmentation,
+            }
+        )
+
+
+def _flat(keypoints: np.ndarray) -> list:
+    """[K, 3] -> [x1, y1, v1, x2, ...] with visibilities as integers."""
+    flat = []
+    for x, y, visible in keypoints.tolist():
+        flat += [round(x, 2), round(y, 2), int(visible)]
+    return flat
