@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import centergroup_mm  # noqa: F401
@@ -49,6 +50,7 @@ def official_state(name: str) -> dict[str, torch.Tensor]:
 
 def build_model(name: str, overrides: dict[str, np.ndarray] | None = None) -> torch.nn.Module:
     """The model of a config with the deterministic weights, in evaluation mode."""
+    init_default_scope('mmpose')
     model = MODELS.build(Config.fromfile(ROOT / 'configs' / CONFIGS[name]).model)
     state = dict(official_state(name))
     for key, value in (overrides or {}).items():

@@ -1,37 +1,47 @@
-"""HigherHRNet's head with an additional center heatmap (paper, Section 5.2)."""
+"""HigherHRNet head: heatmaps at two resolutions, optional centers, optional tags."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
+from ..grouping import mirror_heatmaps
 from ..grouping.embedding import ResidualBlock
 
 
 @MODELS.register_module()
 class CenterHigherHRNetHead(BaseHead):
-    """Heatmaps at 1/4 and, after a deconvolution, at 1/2 of the input.
+    """Heatmaps at 1/4 and 1/2 of the input, and tags at 1/4.
 
-    Channels of the first level: K joints, the center, then as many associative-embedding tags;
-    of the second: K joints and the center.  It serves as detector inside ``CenterGroupHead``
-    and alone, for stage 1 of the training and as the associative-embedding baseline.
+    The first level is a 1x1 convolution of the backbone's features.  Features and everything
+    the first level predicts (tags too) are concatenated, upsampled by a transposed
+    convolution, refined by residual blocks and give the heatmaps of the second level
+    (HigherHRNet, CVPR 2020).  CenterGroup adds one heatmap for person centers behind the
+    joints, and as many tags (paper, section 4.2).
+
+    The head is complete on its own: it trains with heatmap and associative embedding loss and
+    groups with the tags.  Inside a ``CenterGroupHead`` only its heatmaps are used.
+
+    Axis letters: B images, K joints, T heatmap types (K + 1 with the center, else K).
 
     Args:
-        in_channels: channels of the backbone's 1/4 map.
+        in_channels: channels of the backbone's features at 1/4.
         num_joints: K.
-        with_center: predict the center heatmap.
-        with_tags: predict tags at the first level; they feed the deconvolution too.
-        deconv_channels: channels behind the deconvolution, default ``in_channels``.
-        num_blocks: residual blocks behind the deconvolution.
-        heatmap_loss: config of the loss, default ``MultiLevelHeatmapLoss``.
-        tag_loss: config of the associative-embedding loss; None trains no tags.
-        decoder: config of the codec that groups by tags; only for use without CenterGroup.
-        init_cfg: see mmengine.
+        with_center: predict the center as heatmap K.
+        with_tags: predict one tag map for each heatmap at 1/4.
+        deconv_channels: channels at 1/2; default ``in_channels``.
+        num_blocks: residual blocks at 1/2 (HigherHRNet: 4).
+        heatmap_loss: config of the ``MultiLevelHeatmapLoss``; it holds its own weight.
+        tag_loss: config of the ``AssociativeEmbeddingLoss`` (HigherHRNet: weight 0.001), or
+            None: tags get no loss (CenterGroup's second stage).
+        decoder: config of the ``CenterAssociativeEmbedding`` codec, needed to predict.
+        init_cfg: see mmengine; default as HigherHRNet: convolutions with deviation 0.001.
     """
 
     def __init__(
@@ -45,90 +55,208 @@ class CenterHigherHRNetHead(BaseHead):
         heatmap_loss: dict | None = None,
         tag_loss: dict | None = None,
         decoder: dict | None = None,
-        init_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
     ) -> None:
-        if init_cfg is None:
-            init_cfg = [
-                dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
-                dict(type='Constant', layer='BatchNorm2d', val=1),
-            ]
-        super().__init__(init_cfg)
+        super().__init__(self.default_init_cfg if init_cfg is None else init_cfg)
+        if tag_loss is not None and not with_tags:
+            raise ValueError('tag_loss needs with_tags=True')
         self.num_joints = num_joints
         self.with_center = with_center
         self.with_tags = with_tags
         self.num_types = num_joints + int(with_center)
-        first = self.num_types * (2 if with_tags else 1)
         channels = deconv_channels or in_channels
+        outputs = self.num_types * (2 if with_tags else 1)
         self.final_layers = nn.ModuleList(
-            [nn.Conv2d(in_channels, first, 1), nn.Conv2d(channels, self.num_types, 1)]
+            [nn.Conv2d(in_channels, outputs, 1), nn.Conv2d(channels, self.num_types, 1)]
         )
         upsample = nn.Sequential(
-            nn.ConvTranspose2d(in_channels + first, channels, 4, 2, 1, bias=False),
+            nn.ConvTranspose2d(
+                in_channels + outputs, channels, 4, stride=2, padding=1, bias=False
+            ),
             nn.BatchNorm2d(channels),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
-        blocks = (nn.Sequential(ResidualBlock(channels)) for _ in range(num_blocks))
+        blocks = [nn.Sequential(ResidualBlock(channels)) for _ in range(num_blocks)]
         self.deconv_layers = nn.ModuleList([nn.Sequential(upsample, *blocks)])
         self.heatmap_loss = MODELS.build(heatmap_loss or dict(type='MultiLevelHeatmapLoss'))
-        self.tag_loss = MODELS.build(tag_loss) if with_tags and tag_loss else None
-        self.decoder = KEYPOINT_CODECS.build(decoder) if decoder else None
+        self.tag_loss = None if tag_loss is None else MODELS.build(tag_loss)
+        self.decoder = None if decoder is None else KEYPOINT_CODECS.build(decoder)
+
+    @property
+    def default_init_cfg(self) -> list[dict]:
+        """HigherHRNet's initialisation of all convolutions of its head."""
+        return [
+            dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
+            dict(type='Constant', layer='BatchNorm2d', val=1),
+        ]
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Raw maps of both levels.
 
         Args:
-            feats: the backbone's output, its last entry [B x C x H/4 x W/4].
+            feats: the backbone's output, its last entry [B x C x h x w] at 1/4.
 
         Returns:
-            [B x T (+ T tags) x H/4 x W/4] and [B x T x H/2 x W/2] with T = K (+ 1 center).
+            - [B x T (or 2 T with tags) x h x w], heatmaps and then tags
+            - [B x T x 2 h x 2 w] heatmaps
         """
         feature = feats[-1]
-        low = self.final_layers[0](feature)
-        high = self.deconv_layers[0](torch.cat([feature, low], dim=1))
-        return low, self.final_layers[1](high)
+        first = self.final_layers[0](feature)
+        finer = self.deconv_layers[0](torch.cat([feature, first], dim=1))
+        return first, self.final_layers[1](finer)
 
-    def split(self, maps: tuple[Tensor, Tensor]) -> tuple[list[Tensor], Tensor | None]:
-        """Separate heatmaps and tags of :meth:`forward`.
+    def split(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], Tensor | None]:
+        """Separate heatmaps and tags.
+
+        Args:
+            maps: result of :meth:`forward`.
 
         Returns:
-            heatmaps [B x T x h x w] of both levels, and tags [B x T x H/4 x W/4] or None.
+            - heatmaps [B x T x h x w] at 1/4 and [B x T x 2 h x 2 w] at 1/2
+            - tags [B x T x h x w] at 1/4, None without tags
         """
-        low, high = maps
-        tags = low[:, self.num_types :] if self.with_tags else None
-        return [low[:, : self.num_types], high], tags
+        first, second = maps
+        tags = first[:, self.num_types :] if self.with_tags else None
+        return [first[:, : self.num_types], second], tags
+
+    # ---- training -------------------------------------------------------------------------
 
     def heatmap_losses(
         self, heatmaps: Sequence[Tensor], batch_data_samples: Sequence
     ) -> dict[str, Tensor]:
-        """``loss_heatmap`` on the targets and masks of the data samples."""
-        targets, masks = (
-            [
-                torch.stack([getattr(sample.gt_fields, key)[level] for sample in batch_data_samples])
-                for level in range(len(heatmaps))
-            ]
-            for key in ('heatmaps', 'heatmap_mask')
-        )
+        """Heatmap loss against the targets of the codec.
+
+        Args:
+            heatmaps: of both levels, see :meth:`split`.
+            batch_data_samples: with ``gt_fields.heatmaps`` and ``gt_fields.heatmap_mask``
+                (above 0 where the error counts), one of each for each level.
+
+        Returns:
+            ``loss_heatmap``, weighted.
+        """
+        fields = [sample.gt_fields for sample in batch_data_samples]
+        targets = [torch.stack(level) for level in zip(*(f.heatmaps for f in fields), strict=True)]
+        masks = [
+            torch.stack(level) for level in zip(*(f.heatmap_mask for f in fields), strict=True)
+        ]
         return dict(loss_heatmap=self.heatmap_loss(heatmaps, targets, masks))
+
+    def tag_losses(self, tags: Tensor, batch_data_samples: Sequence) -> dict[str, Tensor]:
+        """Associative embedding loss, the mean over images (MMPose's own sums over them).
+
+        Args:
+            tags: [B x T x h x w]; the center's are not used.
+            batch_data_samples: with ``gt_instance_labels.keypoint_indices`` [N x K x 2].
+
+        Returns:
+            ``loss_pull`` and ``loss_push``, weighted.
+        """
+        tags = tags.float()
+        indices = [s.gt_instance_labels.keypoint_indices for s in batch_data_samples]
+        pull, push = self.tag_loss(tags[:, : self.num_joints].contiguous(), indices)
+        # A gradient path also when no image has a person, which distributed training needs.
+        nothing = tags.sum() * 0
+        return dict(loss_pull=pull / len(tags) + nothing, loss_push=push / len(tags) + nothing)
 
     def loss(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None
     ) -> dict[str, Tensor]:
-        """Heatmap loss, and tag losses where tags are trained.
+        """Losses of the detector alone.
+
+        Args:
+            feats: the backbone's output, its last entry [B x C x h x w] at 1/4.
+            batch_data_samples: with the targets of ``CenterAssociativeEmbedding``.
+            train_cfg: not used, hyper-parameters are constructor arguments.
 
         Returns:
-            ``loss_heatmap`` and, with ``tag_loss``, ``loss_pull`` and ``loss_push``.
+            ``loss_heatmap`` and, with a tag loss, ``loss_pull`` and ``loss_push``.
         """
         heatmaps, tags = self.split(self.forward(feats))
         losses = self.heatmap_losses(heatmaps, batch_data_samples)
         if self.tag_loss is not None:
-            indices = [
-                sample.gt_instance_labels.keypoint_indices for sample in batch_data_samples
-            ]
-            losses['loss_pull'], losses['loss_push'] = self.tag_loss(tags.float(), indices)
+            losses.update(self.tag_losses(tags, batch_data_samples))
         return losses
+
+    # ---- test -----------------------------------------------------------------------------
+
+    def detect(
+        self, feats: Sequence, flip_indices: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """Heatmaps and tags of the joints, views merged, in float32.
+
+        Args:
+            feats: the backbone's output, or ``[original, mirrored]`` outputs.
+            flip_indices: [K] mirror joint of every joint; ``feats`` has two views if given.
+
+        Returns:
+            - heatmaps [B x K x h x w] for each level, the mean of the views
+            - tags [B x V K x h x w], the views' tags one after the other
+        """
+        joints = self.num_joints
+        views = feats if flip_indices is not None else [feats]
+        results = []
+        for index, view in enumerate(views):
+            heatmaps, tags = self.split(self.forward(view))
+            maps = [level[:, :joints].float() for level in (*heatmaps, tags)]
+            if index:
+                maps = [mirror_heatmaps(level, flip_indices) for level in maps]
+            results.append(maps)
+        levels = [sum(level) / len(results) for level in zip(*results, strict=True)][:-1]
+        return levels, torch.cat([maps[-1] for maps in results], dim=1)
 
     def predict(
         self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
     ) -> list[InstanceData]:
-        """Poses grouped by associative embedding with the decoder's ``batch_decode``."""
-        raise NotImplementedError
+        """Poses grouped by tags, in pixels of the network input.
+
+        Images of a batch may differ in size: each is decoded alone on its own part of the
+        canvas, which is its top left corner.
+
+        Args:
+            feats: the backbone's output; ``[original, mirrored]`` outputs with ``flip_test``.
+            batch_data_samples: metas ``img_shape`` (h, w) and, for flip test, ``flip_indices``.
+            test_cfg: ``flip_test`` and ``score_thr`` (poses below are dropped; default: none).
+
+        Returns:
+            for each image InstanceData of P poses with numpy ``keypoints`` [P x K x 2],
+            ``keypoint_scores`` [P x K], ``bboxes`` [P x 4] (x1, y1, x2, y2 of the joints) and
+            ``bbox_scores`` [P] (mean score of the joints).
+
+        Raises:
+            ValueError: there are no tags, no decoder, or several scales.
+        """
+        test_cfg = test_cfg or {}
+        if self.decoder is None or not self.with_tags:
+            raise ValueError('grouping by tags needs with_tags=True and a decoder')
+        if test_cfg.get('multiscale_test', False):
+            raise ValueError('CenterHigherHRNetHead has no multi-scale test')
+        flip_indices = None
+        if test_cfg.get('flip_test', False):
+            flip_indices = torch.as_tensor(
+                batch_data_samples[0].metainfo['flip_indices'], device=feats[0][-1].device
+            )
+        levels, tags = self.detect(feats, flip_indices)
+        canvas = (4 * tags.shape[-2], 4 * tags.shape[-1])
+        score_thr = test_cfg.get('score_thr')
+        results = []
+        for index, sample in enumerate(batch_data_samples):
+            height, width = sample.metainfo.get('img_shape', canvas)[:2]
+            own = [
+                maps[index : index + 1, :, : -(-height // stride), : -(-width // stride)]
+                for maps, stride in zip((*levels, tags), (4, 2, 4), strict=True)
+            ]
+            keypoints, scores, pose_scores = (
+                batch[0] for batch in self.decoder.batch_decode(own[:-1], own[-1])
+            )
+            if score_thr is not None:
+                kept = pose_scores >= score_thr
+                keypoints, scores, pose_scores = keypoints[kept], scores[kept], pose_scores[kept]
+            results.append(
+                InstanceData(
+                    keypoints=keypoints,
+                    keypoint_scores=scores,
+                    bboxes=np.concatenate([keypoints.min(1), keypoints.max(1)], axis=1),
+                    bbox_scores=pose_scores,
+                )
+            )
+        return results

@@ -1,43 +1,62 @@
-"""Heatmap loss over several resolutions."""
+"""Loss of heatmaps at several resolutions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 
 @MODELS.register_module()
 class MultiLevelHeatmapLoss(nn.Module):
-    """Masked mean squared error of the heatmaps, mean over cells, summed over levels.
+    """Masked mean squared error, averaged within a level and summed over levels.
+
+    The mean runs over all cells, masked ones included, as in HigherHRNet and in the authors'
+    program.
 
     Args:
-        foreground_weight: a cell with target t weighs 1 + ``foreground_weight`` * t.  With the
-            default 0 all cells weigh the same (authors' program); a detector trained from
-            scratch on little data needs more, else it predicts zero everywhere.
-        loss_weight: factor (authors' program, stage 2: 10).
+        loss_weight: factor of the sum (CenterGroup: 10, the detector alone: 1).
+        foreground_weight: a cell counts 1 + ``foreground_weight`` * target.  The default 0 is
+            the plain error; small models trained from scratch for a short time need more, or
+            the empty background keeps them at zero.
     """
 
-    def __init__(self, foreground_weight: float = 0.0, loss_weight: float = 1.0) -> None:
+    def __init__(self, loss_weight: float = 1.0, foreground_weight: float = 0.0) -> None:
         super().__init__()
-        self.foreground_weight = foreground_weight
         self.loss_weight = loss_weight
+        self.foreground_weight = foreground_weight
 
     def forward(
         self, predictions: Sequence[Tensor], targets: Sequence[Tensor], masks: Sequence[Tensor]
     ) -> Tensor:
-        """Weighted loss, float32 whatever the autocast.
+        """Weighted loss, in float32 whatever the autocast.
 
         Args:
-            predictions, targets: [B x T x h x w] for each level.
-            masks: [B x h x w] for each level, 0 where nothing is known.
+            predictions: for each level the predicted maps [B x T x h x w].
+            targets: target maps of the same shapes.
+            masks: [B x h x w], above 0 where the error counts.
+
+        Returns:
+            scalar.
+
+        Raises:
+            ValueError: the numbers of levels or the shapes differ.
         """
-        total = predictions[0].new_zeros((), dtype=torch.float32)
+        if not len(predictions) == len(targets) == len(masks):
+            raise ValueError(
+                f'{len(predictions)} levels are predicted, there are {len(targets)} targets '
+                f'and {len(masks)} masks'
+            )
+        total = 0.0
         for prediction, target, mask in zip(predictions, targets, masks, strict=True):
-            weight = mask.float()[:, None]
+            if prediction.shape != target.shape:
+                raise ValueError(
+                    f'predicted maps {tuple(prediction.shape)}, targets {tuple(target.shape)}'
+                )
+            target = target.float()
+            error = (prediction.float() - target).square() * mask.float()[:, None]
             if self.foreground_weight:
-                weight = weight * (1 + self.foreground_weight * target)
-            total = total + ((prediction.float() - target).square() * weight).mean()
+                error = error * (1 + self.foreground_weight * target)
+            total = total + error.mean()
         return self.loss_weight * total
