@@ -1,0 +1,44 @@
+# `make demo` and `make test` work from a fresh clone. Both use the active virtual environment,
+# or make .venv, and set up only what is missing.
+
+ENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),$(CURDIR)/.venv)
+PYTHON := $(ENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow test-all lint format clean
+
+help:  ## Show what can be made
+	@echo 'make demo        train on synthetic crowds, evaluate, draw: about ten minutes on two cores'
+	@echo 'make test        the tests, without the slow ones'
+	@echo 'make test-slow   only the slow tests'
+	@echo 'make test-all    both'
+	@echo 'make lint        style check; make format repairs what it can'
+	@echo 'make setup       only set up the environment (the others do it first)'
+	@echo 'make clean       remove .venv and caches; data/ and work_dirs/ stay'
+
+setup:  ## Set up .venv or fill the active virtual environment
+	@python=$$(sh tools/find_python.sh) && exec "$$python" tools/setup_env.py
+
+demo: setup
+	$(PYTHON) tools/run_demo.py
+
+test: setup
+	$(PYTHON) -m pytest -q
+
+test-slow: setup
+	$(PYTHON) -m pytest -q -m slow
+
+test-all: setup
+	$(PYTHON) -m pytest -q -m ''
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+format: setup
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
