@@ -81,9 +81,7 @@ def draw_gaussians(
         x, y = cells[person, channel]
         left, top = max(x - radius, 0), max(y - radius, 0)
         right, bottom = min(x + radius + 1, width), min(y + radius + 1, height)
-        part = patch[
-            top - y + radius : bottom - y + radius, left - x + radius : right - x + radius
-        ]
+        part = patch[top - y + radius : bottom - y + radius, left - x + radius : right - x + radius]
         region = heatmaps[channel, top:bottom, left:right]
         np.maximum(region, part, out=region)
     return heatmaps

@@ -70,9 +70,7 @@ class CenterHigherHRNetHead(BaseHead):
             [nn.Conv2d(in_channels, outputs, 1), nn.Conv2d(channels, self.num_types, 1)]
         )
         upsample = nn.Sequential(
-            nn.ConvTranspose2d(
-                in_channels + outputs, channels, 4, stride=2, padding=1, bias=False
-            ),
+            nn.ConvTranspose2d(in_channels + outputs, channels, 4, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
         )
@@ -81,6 +79,8 @@ class CenterHigherHRNetHead(BaseHead):
         self.heatmap_loss = MODELS.build(heatmap_loss or dict(type='MultiLevelHeatmapLoss'))
         self.tag_loss = None if tag_loss is None else MODELS.build(tag_loss)
         self.decoder = None if decoder is None else KEYPOINT_CODECS.build(decoder)
+        if self.decoder is not None and self.decoder.with_center != with_center:
+            raise ValueError('head and decoder differ in with_center')
 
     @property
     def default_init_cfg(self) -> list[dict]:
@@ -182,22 +182,26 @@ class CenterHigherHRNetHead(BaseHead):
     def detect(
         self, feats: Sequence, flip_indices: Tensor | None = None
     ) -> tuple[list[Tensor], Tensor]:
-        """Heatmaps and tags of the joints, views merged, in float32.
+        """Heatmaps and tags, views merged, in float32.
 
         Args:
             feats: the backbone's output, or ``[original, mirrored]`` outputs.
             flip_indices: [K] mirror joint of every joint; ``feats`` has two views if given.
 
         Returns:
-            - heatmaps [B x K x h x w] for each level, the mean of the views
-            - tags [B x V K x h x w], the views' tags one after the other
+            - heatmaps [B x T x h x w] for each level, the mean of the views
+            - tags [B x V T x h x w], the views' tags one after the other
         """
-        joints = self.num_joints
-        views = feats if flip_indices is not None else [feats]
+        views = [feats]
+        if flip_indices is not None:
+            views = feats
+            # The center, behind the joints, is its own mirror.
+            center = flip_indices.new_tensor([self.num_joints] if self.with_center else [])
+            flip_indices = torch.cat([flip_indices, center])
         results = []
         for index, view in enumerate(views):
             heatmaps, tags = self.split(self.forward(view))
-            maps = [level[:, :joints].float() for level in (*heatmaps, tags)]
+            maps = [level.float() for level in (*heatmaps, tags)]
             if index:
                 maps = [mirror_heatmaps(level, flip_indices) for level in maps]
             results.append(maps)

@@ -1,18 +1,24 @@
-# COCO keypoints, bottom-up, 512x512 crops for training and short side 512 for test.
-# A config that uses this base sets `train_dataloader.dataset.pipeline` with its own codec.
+# COCO keypoints, bottom-up: 512x512 crops for training, short side 512 for test.
+#
+# Everything that does not depend on the model's codec is here.  A config that uses this base
+# defines `codec` and sets the training pipeline, which draws the targets:
+#
+#   train_dataloader = dict(dataset=dict(pipeline=[..., dict(type='GenerateTarget',
+#                                                            encoder=codec), ...]))
 dataset_type = 'CocoDataset'
 data_mode = 'bottomup'
 data_root = 'data/coco/'
-input_size = (512, 512)
 
+pack_for_test = dict(
+    type='PackPoseInputs',
+    # 'id' stays a list for each image: the metric takes persons for one if it is a number.
+    meta_keys=('id', 'img_id', 'img_path', 'crowd_index', 'ori_shape', 'img_shape',
+               'input_size', 'input_center', 'input_scale', 'flip', 'flip_direction',
+               'flip_indices', 'raw_ann_info', 'dataset_name'))
 val_pipeline = [
     dict(type='LoadImage'),
-    dict(type='CenterGroupResize', input_size=input_size),
-    dict(
-        type='PackPoseInputs',
-        meta_keys=('id', 'img_id', 'img_path', 'crowd_index', 'ori_shape', 'img_shape',
-                   'input_size', 'input_center', 'input_scale', 'flip', 'flip_direction',
-                   'flip_indices', 'raw_ann_info', 'dataset_name'))
+    dict(type='CenterGroupResize', input_size=(512, 512)),
+    pack_for_test
 ]
 train_dataloader = dict(
     batch_size=16,
