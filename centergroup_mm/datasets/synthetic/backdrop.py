@@ -22,9 +22,8 @@ def background_bank() -> tuple[np.ndarray, ...]:
         image = np.zeros((BANK_SIZE, BANK_SIZE), np.float32)
         for octave, weight in ((3, 26), (7, 16), (18, 10), (50, 7), (120, 4)):
             noise = rng.normal(size=(octave, octave)).astype(np.float32)
-            image += weight * cv2.resize(
-                noise, (BANK_SIZE, BANK_SIZE), interpolation=cv2.INTER_CUBIC
-            )
+            noise = cv2.resize(noise, (BANK_SIZE, BANK_SIZE), interpolation=cv2.INTER_CUBIC)
+            image += weight * noise
         if kind % 4 == 1:  # bricks or tiles
             high, wide = rng.integers(10, 26), rng.integers(18, 50)
             row = (grid_y // high).astype(int)
@@ -37,6 +36,20 @@ def background_bank() -> tuple[np.ndarray, ...]:
             image = image * 0.8 + np.where(grid_y < horizon, 30, -25)
         bank.append(np.clip(image + 128, 0, 255).astype(np.uint8))
     return tuple(bank)
+
+
+@lru_cache(maxsize=1)
+def noise_bank() -> np.ndarray:
+    """Normal noise [512, 512] float32 of standard deviation 1, the same in every process."""
+    return np.random.default_rng(1789).standard_normal((512, 512), dtype=np.float32)
+
+
+def grain(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """Normal noise [H, W] float32: a random piece of the bank, repeated for large pictures."""
+    bank = noise_bank()
+    top, left = rng.integers(0, 512, 2)
+    rows, columns = np.arange(top, top + height) % 512, np.arange(left, left + width) % 512
+    return bank[rows[:, None], columns]
 
 
 @lru_cache(maxsize=1)

@@ -102,9 +102,7 @@ def sample_wear(rng: np.random.Generator, number: int, textures: int) -> Wear:
         shirt=shirt,
         trousers=np.clip(trousers, 15, 240),
         shoes=_cloth_colors(rng, number) * 0.7,
-        sleeve=np.where(
-            kind < 0.15, 0.0, np.where(kind < 0.6, rng.uniform(0.4, 0.95, number), 2.0)
-        ),
+        sleeve=np.select([kind < 0.15, kind < 0.6], [0.0, rng.uniform(0.4, 0.95, number)], 2.0),
         leg=np.where(rng.random(number) < 0.35, rng.uniform(0.55, 0.95, number), 2.0),
         shirt_cloth=np.where(rng.random(number) < plain, 0, rng.integers(1, textures, number)),
         trouser_cloth=np.where(rng.random(number) < 0.7, 0, rng.integers(1, textures, number)),

@@ -85,14 +85,13 @@ class Layout:
         high = self.preset.max_height * self.size[1] * 0.99
         spot, columns = self._grid(rng, number)
         # Body heights: around what fits the cell of a person, with a spread that grows with it.
-        fits = self.size[0] / columns * 1.9
+        fits = self.size[0] / columns * 1.9 * (1 + target)
         middle = np.clip(fits * np.exp(rng.normal() * 0.35), low * 1.1, high)
         spread = rng.uniform(0.08, 0.5) * (1 - 0.6 * target)
         height = middle * np.exp(rng.normal(size=number) * spread)
-        close = rng.random() * 0.9 + 0.05  # where the group stands, if it stands close together
-        heart = np.array(
-            [self.size[0] * (0.25 + 0.5 * close), self.size[1] * rng.uniform(0.4, 0.6)]
-        )
+        # Where the group stands, if it stands close together, and how far it may spread.
+        heart = self.size * [rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.65)]
+        widest = 1.0 if rng.random() < 0.5 else 1.35
         goal = target
         for _ in range(7):
             height = np.clip(height, low, high)
@@ -108,8 +107,8 @@ class Layout:
                 return center + spot * self.size * factor + offset + ground
 
             if number == 1:
-                return self._keep_inside(rng, place(1.0), scale), scale
-            tight, loose = 0.0, 1.05
+                return self._keep_inside(rng, place(widest), scale), scale
+            tight, loose = 0.0, widest
             if self.measure(place(loose), scale) > goal + 0.03:
                 if (height <= low * 1.001).all():
                     break
@@ -136,7 +135,7 @@ class Layout:
         cells = cells[rng.permutation(len(cells))[:number]].astype(np.float64)
         cells += rng.uniform(0.2, 0.8, cells.shape)
         spot = cells / [columns, rows] - 0.5
-        spot[:, 1] *= 0.75
+        spot[:, 1] *= 0.8
         return spot, columns
 
     def _keep_inside(

@@ -192,10 +192,9 @@ def pose_bodies(
     radius = head_radius[:, None]
     joints[:, 0] = head + _apply(head_axes, np.array([0, 0.12, 1.05])) * radius
     for index, side in enumerate((1, -1)):
-        joints[:, 1 + index] = head + _apply(head_axes, np.array([side * 0.4, -0.2, 0.88])) * radius
-        joints[:, 3 + index] = (
-            head + _apply(head_axes, np.array([side * 1.0, 0.02, -0.05])) * radius
-        )
+        eye, ear = np.array([side * 0.4, -0.2, 0.88]), np.array([side * 1.0, 0.02, -0.05])
+        joints[:, 1 + index] = head + _apply(head_axes, eye) * radius
+        joints[:, 3 + index] = head + _apply(head_axes, ear) * radius
         arm, leg = 2 + 4 * index, 10 + 3 * index
         abduction, flexion, elbow, inward = np.deg2rad(angles[:, arm : arm + 4]).T
         upper = _swing(abduction, flexion, side)

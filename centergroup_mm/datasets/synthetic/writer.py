@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .labels import Person
 from .presets import get_preset
-from .scene import Person, make_scene
+from .scene import make_scene
 from .skeleton import COCO_JOINTS, COCO_LINKS, CROWDPOSE_JOINTS, CROWDPOSE_LINKS
 
 GENERATOR_VERSION = '1.0'
@@ -45,8 +46,8 @@ def write_dataset(
         seed (int): Number of the set, at least 0.
         size (tuple[int, int]): Width and height of the images in pixels.
         fmt (str): ``coco``, ``crowdpose`` or ``both``.
-        workers (int): Processes that draw scenes; 0 draws in this process. They are spawned, so a
-            script needs the usual ``if __name__ == '__main__'`` guard.
+        workers (int): Processes that draw scenes; 0 draws in this process. Where they are spawned
+            (not on Linux), a script needs the usual ``if __name__ == '__main__'`` guard.
         progress (bool): Show a progress bar.
         overwrite (bool): Replace a different set in ``out_dir``.
 
@@ -77,9 +78,9 @@ def write_dataset(
     paths.update({name: str(out_dir / FILE_NAMES[name]) for name in FORMATS[fmt]})
     if already_written(out_dir, manifest):
         return paths
-    if out_dir.exists() and any(out_dir.iterdir()) and not overwrite:
-        if not _same_set(_read_manifest(out_dir), manifest):
-            raise FileExistsError(f'{out_dir} holds something else already: overwrite is needed')
+    occupied = out_dir.exists() and any(out_dir.iterdir())
+    if occupied and not overwrite and not _same_set(_read_manifest(out_dir), manifest):
+        raise FileExistsError(f'{out_dir} holds something else already: overwrite is needed')
     _clear(out_dir)
     (out_dir / 'images').mkdir(parents=True, exist_ok=True)
     _write_json(out_dir / 'manifest.json', {**manifest, 'complete': False})
@@ -144,11 +145,6 @@ def _draw(job: tuple) -> tuple[list[Person], dict[str, float]]:
     return scene.persons, indices
 
 
-def _single_thread() -> None:
-    # One process a core is faster than OpenCV's own threads on pictures this small.
-    cv2.setNumThreads(1)
-
-
 def _draw_all(jobs: list[tuple], workers: int, progress: bool) -> Iterator[tuple]:
     """Draw the scenes in order, in this process or in ``workers`` others."""
     from tqdm import tqdm
@@ -159,9 +155,16 @@ def _draw_all(jobs: list[tuple], workers: int, progress: bool) -> Iterator[tuple
     if workers == 0:
         yield from show(map(_draw, jobs))
         return
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(workers, initializer=_single_thread) as pool:
-        yield from show(pool.imap(_draw, jobs, chunksize=8))
+    # A forked process need not import the package again, which takes seconds. OpenCV's threads do
+    # not survive a fork and are of no use on pictures this small, so they are put away before.
+    method = 'fork' if sys.platform == 'linux' else 'spawn'
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with multiprocessing.get_context(method).Pool(workers) as pool:
+            yield from show(pool.imap(_draw, jobs, chunksize=8))
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _empty_table(name: str, preset: str, seed: int) -> dict:
