@@ -188,11 +188,17 @@ def limb_outlines(
     return np.concatenate((start[..., None, :] + first, end[..., None, :] + second), axis=-2)
 
 
-def body_boxes(bodies: Bodies, limbs: Limbs) -> np.ndarray:
+def body_boxes(bodies: Bodies, limbs: Limbs, wear: Wear) -> np.ndarray:
     """Boxes [N, 4] (x1, y1, x2, y2) around whole bodies, in person heights, pelvis at 0."""
-    centers = np.concatenate(
-        (limbs.start[..., :2], limbs.end[..., :2], bodies.head[:, None, :2]), axis=1
-    )
-    head = bodies.head_radius[:, None] * 1.1
-    radius = np.concatenate((limbs.radii[..., 0], limbs.radii[..., 1], head), axis=1)[..., None]
+    head, axes, size = bodies.head, bodies.head_axes, bodies.head_radius[:, None]
+    # Long hair and backpacks stick out; without them their discs shrink to points of the body.
+    has_hair = (wear.long_hair & ~wear.bald)[:, None]
+    has_bag = wear.backpack[:, None]
+    hair = head + has_hair * size * (1.5 * axes[:, :, 1] - 0.5 * axes[:, :, 2])
+    bag = bodies.joints[:, 18] * 0.62 - has_bag * 0.08 * bodies.trunk[:, :, 2]
+    centers = np.concatenate((limbs.start, limbs.end, np.stack((head, hair, bag), 1)), axis=1)
+    radius = np.concatenate(
+        (limbs.radii[..., 0], limbs.radii[..., 1], size * 1.1, has_hair * size, has_bag * 0.11), 1
+    )[..., None]
+    centers = centers[..., :2]
     return np.concatenate(((centers - radius).min(axis=1), (centers + radius).max(axis=1)), axis=1)

@@ -110,12 +110,16 @@ def _visibility(
 
 def _polygons(mask: np.ndarray, left: int, top: int) -> list[list[float]]:
     """COCO polygons around a canvas mask [h, w] whose corner is at canvas pixel (left, top)."""
+    # Contours run through the middles of pixels. Growing the mask by a pixel to the right and down
+    # makes them the outer edges, in coordinates where pixel c covers [c, c + 1).
+    mask = cv2.copyMakeBorder(mask, 0, 1, 0, 1, cv2.BORDER_CONSTANT, value=0)
+    mask = cv2.dilate(mask, np.ones((2, 2), np.uint8), anchor=(1, 1))
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     polygons = []
     for contour in contours:
         contour = cv2.approxPolyDP(contour, 0.7, True)[:, 0]
         if len(contour) >= 3:
-            edge = (contour + [left, top] + 0.5) / 2
+            edge = (contour + [left, top]) / 2
             polygons.append(np.round(edge, 2).ravel().tolist())
     return polygons
 
@@ -136,8 +140,9 @@ def annotate_people(
     for who in range(len(scale)):
         corners = np.concatenate((position[who], position[who])) + boxes[who] * scale[who]
         frame = np.clip(corners * 2, 0, [wide, high, wide, high])
-        left, top = np.maximum(np.floor(frame[:2]).astype(int) - 8, 0)
-        right, bottom = np.ceil(frame[2:]).astype(int) + 8
+        margin = 8 + int(0.2 * scale[who])
+        left, top = np.maximum(np.floor(frame[:2]).astype(int) - margin, 0)
+        right, bottom = np.ceil(frame[2:]).astype(int) + margin
         mask = (slots[top:bottom, left:right] == who + 1).astype(np.uint8)
         visible = int(cv2.countNonZero(mask)) if mask.size else 0
         polygons = _polygons(mask, left, top) if visible else []

@@ -46,7 +46,7 @@ def make_scene(
     bodies = pose_bodies(rng, number)
     wear = sample_wear(rng, number, len(cloth_bank()))
     limbs = build_limbs(bodies, wear)
-    boxes = body_boxes(bodies, limbs)
+    boxes = body_boxes(bodies, limbs, wear)
     counted = rng.random(number) >= rules.unlabelled
     counted[0] = True
     layout = Layout(bodies.joints[:, :17, :2], boxes, counted, size, rules)
