@@ -22,6 +22,8 @@ _CIRCLE = np.stack(
     (np.cos(np.linspace(0, 2 * np.pi, 17)[:-1]), np.sin(np.linspace(0, 2 * np.pi, 17)[:-1])), 1
 )
 _RIM = np.linspace(0, 2 * np.pi, 25)[:-1]
+_EYE_WHITE, _DARK = np.array([238.0, 240, 242]), np.array([28.0, 24, 23])
+_LIPS = np.array([60.0, 50, 150])
 _FACE_ANGLE = np.deg2rad(66)
 
 
@@ -99,16 +101,18 @@ class PeoplePainter:
             (*arm, 1.0), (shirt, shirt_cloth, 0.97), (*arm, 0.86), (skin, 0, 1.0),
             (*leg, 1.0), (trousers, trouser_cloth, 1.0), (*leg, 0.84), (wear.shoes[index], 0, 1.0),
         )  # fmt: skip
+        depths, widths = limbs.depth[index].tolist(), limbs.radii[index, :, 0].tolist()
         for limb in range(16):
-            if limbs.radii[index, limb, 0] == 0:
+            if widths[limb] == 0:
                 continue
             side, piece = divmod(limb, 8)
             color, cloth, shade = looks[piece]
             number = code(slot, parts.PIECE_PARTS[piece] + side, cloth)
-            depth = limbs.depth[index, limb]
+            depth = depths[limb]
             base = color * shade
-            shapes.append((depth, self.outer[index, limb], (*(base * 0.62), number)))
-            shapes.append((depth + 1e-5, self.inner[index, limb], (*base, number)))
+            edge = (*(base * 0.62).tolist(), number)
+            shapes.append((depth, self.outer[index, limb], edge))
+            shapes.append((depth + 1e-5, self.inner[index, limb], (*base.tolist(), number)))
         return shapes
 
     def _trunk_shapes(self, index: int, slot: int) -> list:
@@ -135,7 +139,7 @@ class PeoplePainter:
         shapes = []
 
         def add(points: np.ndarray, color: np.ndarray, number: int, order: float) -> None:
-            shapes.append((depth + order, points, (*color, number)))
+            shapes.append((depth + order, points, (*color.tolist(), number)))
 
         shirt, trousers = wear.shirt[index], wear.trousers[index]
         lower = code(slot, parts.PELVIS, wear.trouser_cloth[index])
@@ -152,8 +156,11 @@ class PeoplePainter:
 
         facing = forward[2]
 
+        origin = self.position[index]
+        neck_2d, left_2d, forward_2d = (axis[:2] * scale for axis in (neck, left, forward))
+
         def surface(height: float, lateral: float, out: float = 0.078) -> np.ndarray:
-            return self._project(index, neck * height + left * lateral + forward * out)
+            return origin + neck_2d * height + left_2d * lateral + forward_2d * out
 
         accent = np.where(shirt.mean() > 125, shirt * 0.35, shirt * 0.3 + 165)
         if facing > 0.2:
@@ -201,6 +208,7 @@ class PeoplePainter:
         size = bodies.head_radius[index]
         pixels = size * self.scale[index]
         left, down, forward = axes.T
+        left_2d, down_2d, forward_2d = axes.T[:, :2] * pixels
         middle = self._project(index, bodies.head[index])
         skin, hair = wear.skin[index], wear.hair[index]
         hair = skin * 0.8 if wear.bald[index] else hair
@@ -209,10 +217,10 @@ class PeoplePainter:
         shapes = []
 
         def add(points: np.ndarray, color: np.ndarray, order: float, what: int = number) -> None:
-            shapes.append((depth + order, points, (*color, what)))
+            shapes.append((depth + order, points, (*color.tolist(), what)))
 
         def spot(lateral: float, low: float, out: float) -> np.ndarray:
-            return middle + (left * lateral + down * low + forward * out)[:2] * pixels
+            return middle + left_2d * lateral + down_2d * low + forward_2d * out
 
         throat = self._project(index, joints[18] + bodies.trunk[index][:, 1] * 0.015)
         radius = 0.037 * self.scale[index]
@@ -240,7 +248,7 @@ class PeoplePainter:
 
         # The face is the part of the skull within an angle of an axis that points a little down.
         axis = forward * 0.94 + down * 0.34
-        second = np.cross(left, axis)
+        second = down * 0.94 - forward * 0.34
         rim = np.cos(_FACE_ANGLE) * axis + np.sin(_FACE_ANGLE) * (
             np.cos(_RIM)[:, None] * left + np.sin(_RIM)[:, None] * second
         )
@@ -261,18 +269,18 @@ class PeoplePainter:
                 place = spot(side * 0.4, -0.2, 0.88)
                 squeeze = np.array([0.55 + 0.45 * max(forward[2], 0), 1.0])
                 if pixels > 4:
-                    add(place + _CIRCLE * squeeze * (0.2 * pixels), [238, 240, 242], 4e-5)
+                    add(place + _CIRCLE * squeeze * (0.2 * pixels), _EYE_WHITE, 4e-5)
                     brow = place - along * (0.27 * pixels)
                     brow = brow + (_CIRCLE * [0.26, 0.07]) @ frame
                     add(brow, hair * 0.6, 4e-5)
                     if wear.glasses[index]:
-                        add(place + _CIRCLE * squeeze * (0.29 * pixels), [30, 28, 28], 3.5e-5)
+                        add(place + _CIRCLE * squeeze * (0.29 * pixels), _DARK, 3.5e-5)
                 pupil = max(0.13 * pixels, 0.4)
-                add(place + _CIRCLE * squeeze * pupil, [28, 22, 20], 5e-5)
+                add(place + _CIRCLE * squeeze * pupil, _DARK, 5e-5)
         if forward[2] > -0.05:
             lips = np.array([spot(x, y, 0.8) for x, y in ((-0.27, 0.5), (0.27, 0.5), (0, 0.62))])
             if forward[2] > 0.15:
-                add(lips, [60, 50, 150] * (skin / 235), 4e-5)
+                add(lips, _LIPS * (skin / 235), 4e-5)
             bridge = [spot(0, -0.1, 0.95), spot(0.15, 0.22, 0.95), spot(0, 0.18, 1.2)]
             bridge.append(spot(-0.15, 0.22, 0.95))
             add(_hull(np.array(bridge)), skin * 0.66, 6e-5)
