@@ -29,7 +29,7 @@ def full_scenes():
 
 @pytest.fixture(scope='module')
 def demo_scenes():
-    return [make_scene('demo', 11, index) for index in range(60)]
+    return [make_scene('demo', 11, index) for index in range(50)]
 
 
 @pytest.fixture(scope='module')
@@ -106,7 +106,7 @@ def test_sizes_of_people(full_scenes, demo_scenes):
 
 
 def test_crowd_index_is_its_definition(full_scenes):
-    for scene in full_scenes[:60]:
+    for scene in full_scenes[:40]:
         assert scene.crowd_index == pytest.approx(reference_index(scene), abs=1e-6)
         expected = reference_index(scene, 'crowdpose_keypoints')
         assert scene.crowd_index_crowdpose == pytest.approx(expected, abs=1e-6)
@@ -133,7 +133,7 @@ def test_crowd_index_is_spread(full_scenes):
 def test_visibility(full_scenes, demo_scenes):
     seen = {0: 0, 1: 0, 2: 0}
     hidden_by_other = hidden_by_self = hidden_by_thing = 0
-    for scene in full_scenes[:80] + demo_scenes:
+    for scene in full_scenes[:40] + demo_scenes:
         height, width = scene.slots.shape
         for person in people(scene):
             if not person.keypoints.any():
@@ -160,7 +160,7 @@ def test_visibility(full_scenes, demo_scenes):
 
 
 def test_boxes_hold_people(full_scenes):
-    for scene in full_scenes[:60]:
+    for scene in full_scenes[:40]:
         for person in people(scene):
             labelled = person.keypoints[person.keypoints[:, 2] > 0, :2]
             # A joint is a point, a box counts whole pixels from their upper left corners.
