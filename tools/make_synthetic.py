@@ -84,6 +84,9 @@ def main(argv: list[str] | None = None) -> int:
     except FileExistsError as error:
         print(f'{parser.prog}: error: {error} (--overwrite)', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f'{parser.prog}: stopped; the same call makes the set anew', file=sys.stderr)
+        return 130
     except (OSError, ValueError) as error:
         print(f'{parser.prog}: error: {error}', file=sys.stderr)
         return 2
