@@ -1,0 +1,163 @@
+"""Command-line arguments of the tools, named as in MMPose, and how they change a config."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import os.path as osp
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
+
+from .errors import UserError
+
+CFG_OPTIONS_HELP = (
+    'change settings of the config: key=value, also key.of.dict=value, key="[a,b]" or key=a,b; '
+    'quotation marks are needed around lists and tuples, without spaces'
+)
+
+
+class OptionsAction(DictAction):
+    """``--cfg-options`` whose mistakes end as argparse's own do, in one line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
+        """Parse the key=value pairs."""
+        try:
+            super().__call__(parser, *args, **kwargs)
+        except (ValueError, AssertionError) as error:
+            parser.error(f'--cfg-options wants key=value pairs: {error}')
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Return a parser whose help keeps the examples as they are written."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what training and testing share."""
+    parser.add_argument(
+        '--work-dir', help='folder for logs and results; default: work_dirs/CONFIG_NAME'
+    )
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument('--show', action='store_true', help='show predictions in a window')
+    parser.add_argument(
+        '--interval', type=int, default=1, help='draw every n-th image, default %(default)s'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=1, help='seconds a window stays, default %(default)s'
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=OptionsAction, default={}, help=CFG_OPTIONS_HELP
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes; pytorch is torchrun',
+    )
+    # torch.distributed.launch passes it on; torchrun sets the environment variable
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def apply_common_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Put the launcher and the working folder into the config.
+
+    The folder is, in this order, the argument, the config's own, work_dirs/CONFIG_NAME.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+    if 'preprocess_cfg' in cfg:  # an old place of the data preprocessor that MMPose still takes
+        cfg.model.setdefault('data_preprocessor', cfg.preprocess_cfg)
+
+
+def apply_visualization(cfg: Config, args: argparse.Namespace, *, window: bool) -> None:
+    """Switch the visualization hook on if pictures are wanted.
+
+    Args:
+        cfg: Changed in place.
+        args: With show_dir, show, wait_time and interval.
+        window: Whether predictions are shown in a window.
+    """
+    if not window and args.show_dir is None:
+        return
+    hook = _hook(cfg, 'visualization', 'PoseVisualizationHook')
+    hook.update(enable=True, show=window, out_dir=args.show_dir, interval=args.interval)
+    if window:
+        hook.wait_time = args.wait_time
+
+
+def apply_badcase(cfg: Config, args: argparse.Namespace) -> None:
+    """Switch the hook on that collects the worst predictions."""
+    hook = _hook(cfg, 'badcase', 'BadCaseAnalysisHook')
+    hook.update(enable=True, show=args.show, interval=args.interval)
+    if args.show:
+        hook.wait_time = args.wait_time
+    metric_type = hook.get('metric_type', 'loss')
+    if metric_type not in ('loss', 'accuracy'):
+        raise UserError(f'default_hooks.badcase.metric_type is {metric_type}, not loss or accuracy')
+    if not hook.get('metric'):
+        hook.metric = cfg.model.head.loss if metric_type == 'loss' else cfg.test_evaluator
+
+
+def apply_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Merge ``--cfg-options``, last so that they win."""
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError) as error:
+        raise UserError(f'--cfg-options do not fit the config: {error}') from error
+
+
+def prepare_run(cfg: Config) -> None:
+    """Make a config fit this machine, and its checkpoints loadable.
+
+    Without a GPU mixed precision becomes full precision (mmengine has it on accelerators only)
+    and processes talk through gloo. Configs that do not descend from
+    ``_base_/default_runtime.py`` get the hook that writes plain checkpoints.
+    """
+    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
+    if not any(hook and str(hook.get('type')).endswith('PlainCheckpointHook') for hook in hooks):
+        cfg.setdefault('default_hooks', {})
+        cfg.default_hooks.plain_checkpoint = dict(type='mmpose.PlainCheckpointHook')
+    if _has_accelerator():
+        return
+    wrapper = cfg.get('optim_wrapper')
+    if wrapper and wrapper.get('type') == 'AmpOptimWrapper':
+        print_log('no GPU here: training in full precision instead of AMP', logger='current')
+        kept = {key: wrapper[key] for key in wrapper if key not in ('loss_scale', 'dtype')}
+        cfg.optim_wrapper = {**kept, 'type': 'OptimWrapper'}
+    if cfg.get('launcher', 'none') == 'pytorch':
+        _join_gloo()
+        cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
+        cfg.model_wrapper_cfg.setdefault('broadcast_buffers', False)
+        unused = cfg.get('find_unused_parameters', False)
+        cfg.model_wrapper_cfg.setdefault('find_unused_parameters', unused)
+        cfg.model_wrapper_cfg.device_ids = None
+
+
+def _hook(cfg: Config, name: str, kind: str) -> Any:
+    """Return a hook of ``default_hooks``, or say how to add it."""
+    hook = (cfg.get('default_hooks') or {}).get(name)
+    if not hook:
+        raise UserError(f'the config has no default_hooks.{name}: set {name}=dict(type="{kind}")')
+    return hook
+
+
+def _has_accelerator() -> bool:
+    """Say whether mmengine would train on something other than the CPU."""
+    from mmengine.device import get_device
+
+    return get_device() not in ('cpu', 'mps')
+
+
+def _join_gloo() -> None:
+    """Join the processes that torchrun started; mmengine's own way needs CUDA."""
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
