@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,7 +162,9 @@ def _draw_all(jobs: list[tuple], workers: int, progress: bool) -> Iterator[tuple
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with multiprocessing.get_context(method).Pool(workers) as pool:
+        # Ctrl-C is for the parent, which then ends the workers.
+        quiet = (signal.SIGINT, signal.SIG_IGN)
+        with multiprocessing.get_context(method).Pool(workers, signal.signal, quiet) as pool:
             yield from show(pool.imap(_draw, jobs, chunksize=8))
     finally:
         cv2.setNumThreads(threads)
