@@ -148,7 +148,7 @@ param_scheduler = [
         type='CosineAnnealingLR', begin=50, end=max_iters, T_max=max_iters - 50,
         eta_min_ratio=0.01, by_epoch=False)
 ]
-train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict()
 test_cfg = dict()
 log_processor = dict(by_epoch=False)

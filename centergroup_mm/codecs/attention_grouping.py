@@ -88,11 +88,9 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         joints_visible = np.concatenate([visible, has_joint[:, None]], axis=1)
         if bbox is None:
             bbox = joints[:, :-1]
-        corners = np.asarray(bbox, dtype=np.float32).reshape(len(keypoints), -1, 2)
-        if corners.shape[1]:
-            box_sizes = corners.max(1) - corners.min(1)
-        else:
-            box_sizes = np.zeros((len(keypoints), 2), dtype=np.float32)
+        num_corners = np.asarray(bbox)[0].size // 2 if len(keypoints) else 1
+        corners = np.asarray(bbox, dtype=np.float32).reshape(len(keypoints), num_corners, 2)
+        box_sizes = corners.max(1) - corners.min(1)
         return dict(
             heatmaps=[
                 encode_heatmaps(joints, joints_visible, self.input_size, stride, self.sigma)
