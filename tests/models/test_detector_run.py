@@ -20,7 +20,7 @@ def tiny(name: str, data: Path, work_dir: Path) -> Config:
     """A released config with a narrow backbone, a small input and synthetic crowds."""
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     crowd = name.endswith('crowdpose')
-    size = (128, 128)
+    size = (64, 64)
     extra = cfg.model.backbone.extra
     for stage in range(1, 5):
         stage_cfg = extra[f'stage{stage}']
@@ -61,9 +61,7 @@ def data(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    'name', ['higherhrnet_center_w32_coco', 'higherhrnet_w32_coco', 'higherhrnet_w32_crowdpose']
-)
+@pytest.mark.parametrize('name', ['higherhrnet_center_w32_coco', 'higherhrnet_w32_crowdpose'])
 def test_train_and_evaluate(name, data, tmp_path):
     runner = Runner.from_cfg(tiny(name, data, tmp_path / name))
     before = {key: value.clone() for key, value in runner.model.state_dict().items()}
