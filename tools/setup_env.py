@@ -69,9 +69,9 @@ def set_up() -> None:
         run([sys.executable, '-m', 'venv', '--clear', str(env)], 'could not make .venv')
     else:
         say(f'using {env}' + (' (what it has is kept)' if foreign else ''))
-    upgrade_pip(python)
-    present = installed(python)
-    kept = present if foreign else {}
+    kept = installed(python) if foreign else {}
+    if 'torch' not in kept:
+        upgrade_pip(python)
     with tempfile.TemporaryDirectory() as folder:
         keep = Path(folder) / 'keep.txt'
         keep.write_text(''.join(f'{name}=={version}\n' for name, version in kept.items()))
@@ -145,9 +145,7 @@ def announce_torch(python: str, arguments: list[str], report: Path) -> None:
         say(f'torch {version}: a CPU build, {size}')
         return
     say(f'torch {version}: only a CUDA build is offered here, {size} to download')
-    say(
-        f'with {len(cuda)} CUDA packages; a smaller CPU build is taken where PIP_FIND_LINKS,'
-    )
+    say(f'with {len(cuda)} CUDA packages; a smaller CPU build is taken where PIP_FIND_LINKS,')
     say('PIP_EXTRA_INDEX_URL or PIP_INDEX_URL lead to one (Ctrl-C stops)')
 
 
