@@ -116,7 +116,7 @@ def install_openmmlab(python: str, kept: dict[str, str]) -> None:
     wanted = [line for line in requirements(OPENMMLAB) if not provided(name_of(line), kept)]
     if wanted:
         say('installing ' + ', '.join(wanted))
-        if any(name_of(line) == 'xtcocotools' for line in wanted) and needs_compiler(python):
+        if any(name_of(line) == 'xtcocotools' for line in wanted) and needs_compiler():
             say('xtcocotools has no wheel for this Python and is compiled (under a minute)')
             require_compiler()
         pip(python, 'install', '--no-deps', '--no-build-isolation', *wanted)
@@ -219,7 +219,7 @@ def upgrade_pip(python: str) -> None:
         pip(python, 'install', '--upgrade', 'pip')
 
 
-def needs_compiler(python: str) -> bool:
+def needs_compiler() -> bool:
     """xtcocotools has wheels up to CPython 3.11."""
     return sys.version_info >= (3, 12) or sys.platform != 'linux'
 

@@ -43,7 +43,7 @@ def load_config(path: str) -> Config:
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
-    """Raise a UserError if annotations or images of a data loader are missing.
+    """Raise a UserError if annotations or images of a data loader or its metric are missing.
 
     Args:
         cfg: The whole config; its ``data_hint`` says how to get the data, if it has one.
@@ -53,6 +53,7 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
         if cfg.get(loader):
             for dataset in _datasets(cfg[loader].get('dataset')):
                 _check_dataset(cfg, loader, dataset)
+            _check_evaluator(cfg, loader.replace('dataloader', 'evaluator'))
 
 
 def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
@@ -187,6 +188,18 @@ def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
         folder = Path(osp.join(root, prefix))
         if not is_remote(str(folder)) and not (folder.is_dir() and any(folder.iterdir())):
             raise UserError(f'{loader}: images missing, looked in {folder.absolute()}; {hint}')
+
+
+def _check_evaluator(cfg: Config, name: str) -> None:
+    """Look for the annotation files of the metrics, which are set apart from the data sets'."""
+    evaluators = cfg.get(name) or ()
+    for metric in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+        path = metric.get('ann_file')
+        if path and not is_remote(path) and not osp.isfile(path):
+            raise UserError(
+                f'{name}: annotation file missing, looked for {osp.abspath(path)}; '
+                f'say where it is with --cfg-options {name}.ann_file=PATH'
+            )
 
 
 def _is_counter(name: str) -> bool:
