@@ -109,7 +109,8 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=1,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    # without epochs: mmengine pauses two seconds between them
+    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

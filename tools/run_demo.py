@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
@@ -47,6 +49,32 @@ def parse_args() -> argparse.Namespace:
 def step(number: int, text: str) -> None:
     """Announce a step."""
     print(f'\n[{number}/4] {text}', flush=True)
+
+
+def setup_seconds() -> float:
+    """How long setting up this environment took, nan if `make` did not do it."""
+    stamp = Path(sys.prefix) / 'centergroup_mm_setup.json'
+    return json.loads(stamp.read_text())['setup_seconds'] if stamp.is_file() else float('nan')
+
+
+class Progress(Hook):
+    """One line every 20 iterations instead of mmengine's full log (which is in the work dir)."""
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock."""
+        self.started = time.time()
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None):
+        """Print iteration, losses and the time left."""
+        done, total = runner.iter + 1, runner.max_iters
+        if done % 20 and done != total:
+            return
+        left = (time.time() - self.started) / done * (total - done)
+        terms = '  '.join(
+            f'{name.removeprefix("loss_")} {outputs[name].item():.3f}'
+            for name in ('loss_heatmap', 'loss_center', 'loss_visibility', 'loss_location')
+        )
+        print(f'  {done:4d}/{total}  {terms}  ({left:.0f} s left)', flush=True)
 
 
 def prepare(args: argparse.Namespace) -> None:
@@ -82,6 +110,7 @@ def demo_config(args: argparse.Namespace) -> Config:
                 'param_scheduler.1.T_max': args.max_iters - 50,
             }
         )
+    cfg.log_level = 'WARNING'
     # The demo evaluates once, at the end, on both kinds of scenes.
     cfg.train_cfg.val_interval = cfg.train_cfg.max_iters + 1
     return cfg
@@ -123,16 +152,16 @@ def draw(cfg: Config, name: str, results: Path, num: int, meta: dict) -> Path:
 def main() -> None:
     """Data, training, evaluation, pictures and a summary."""
     args = parse_args()
-    setup = float(os.environ.get('CENTERGROUP_SETUP_SECONDS', 'nan'))
     clock = time.time()
     step(1, f'writing synthetic crowds to {args.data_root} (kept for the next run)')
     prepare(args)
-    seconds = dict(setup=setup, data=time.time() - clock)
+    seconds = dict(setup=setup_seconds(), data=time.time() - clock)
 
     clock = time.time()
     cfg = demo_config(args)
     step(2, f'training from scratch, {cfg.train_cfg.max_iters} iterations, about six minutes')
     runner = Runner.from_cfg(cfg)
+    runner.register_hook(Progress())
     runner.train()
     seconds['training'] = time.time() - clock
 

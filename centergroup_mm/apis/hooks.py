@@ -1,4 +1,4 @@
-"""Hooks for training on machines without a GPU."""
+"""Hooks that configs name: memory layout on a CPU, and stage-1 checkpoints in stage 2."""
 
 from __future__ import annotations
 
@@ -19,3 +19,19 @@ class ChannelsLastHook(Hook):
     def before_run(self, runner: Runner) -> None:
         """Change the layout before the optimizer sees any gradient."""
         runner.model.to(memory_format=torch.channels_last)
+
+
+@HOOKS.register_module()
+class DetectorCheckpointHook(Hook):
+    """Let a ``CenterGroupHead`` start from the checkpoint of a detector trained alone.
+
+    There the detector is the model's head; here it is a part of it, so its parameters move
+    from ``head.`` to ``head.detector.`` when the checkpoint is loaded.
+    """
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Rename the detector's parameters; other checkpoints stay as they are."""
+        state = checkpoint.get('state_dict', checkpoint)
+        for part in ('final_layers.', 'deconv_layers.'):
+            for name in [n for n in state if n.startswith(f'head.{part}')]:
+                state[name.replace('head.', 'head.detector.', 1)] = state.pop(name)

@@ -21,3 +21,5 @@ param_scheduler = [
 auto_scale_lr = dict(base_batch_size=130)
 log_processor = dict(by_epoch=False)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=3000))
+# Stage 1 trains the detector as a head of its own.
+custom_hooks = [dict(type='DetectorCheckpointHook')]
