@@ -91,7 +91,7 @@ train_pipeline = [
         rotate_factor=0.0),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=codec),
-    dict(type='BottomupGetHeatmapMask'),
+    dict(type='CrowdHeatmapMask'),
     dict(type='BottomupPaddingMask'),
     dict(type='PackPoseInputs')
 ]

@@ -46,7 +46,7 @@ train_pipeline = [
     dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=0.0),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=codec),
-    dict(type='BottomupGetHeatmapMask'),
+    dict(type='CrowdHeatmapMask'),
     dict(type='BottomupPaddingMask'),
     dict(type='PackPoseInputs')
 ]

@@ -37,7 +37,7 @@ train_pipeline = [
     dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=30.0),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=codec),
-    dict(type='BottomupGetHeatmapMask'),
+    dict(type='CrowdHeatmapMask'),
     dict(type='PackPoseInputs')
 ]
 train_dataloader = dict(batch_size=12, dataset=dict(pipeline=train_pipeline))

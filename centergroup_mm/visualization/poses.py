@@ -51,7 +51,9 @@ def draw_poses(
                 cv2.circle(canvas, spot, width + 2, (0, 0, 0), -1, cv2.LINE_AA)
                 cv2.circle(canvas, spot, width + 1, colour, -1, cv2.LINE_AA)
     if title:
-        cv2.putText(canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 4, cv2.LINE_AA)
+        cv2.putText(
+            canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 4, cv2.LINE_AA
+        )
         cv2.putText(
             canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA
         )

@@ -265,3 +265,27 @@ def test_test_pipeline():
     results = CenterGroupResize(64)(results)
     sample = TRANSFORMS.build(dict(type='PackPoseInputs'))(results)['data_samples']
     assert sample.img_shape == (64, 128) and tuple(sample.input_size) == (128, 64)
+
+
+@pytest.mark.parametrize('counts', ['list', 'bytes'])
+def test_run_length_encoded_crowds_are_masked(counts):
+    from pycocotools import mask as coco_mask
+
+    from centergroup_mm.datasets.transforms import CrowdHeatmapMask
+
+    region = np.zeros((40, 60), dtype=np.uint8)
+    region[10:20, 30:50] = 1
+    seg = coco_mask.encode(np.asfortranarray(region))
+    if counts == 'list':
+        runs, value, length = [], 0, 0
+        for cell in region.T.ravel():
+            if cell != value:
+                runs.append(length)
+                value, length = cell, 0
+            length += 1
+        seg = dict(size=[40, 60], counts=[*runs, length])
+    polygon = [[0, 0, 5, 0, 5, 5, 0, 5]]
+    results = dict(invalid_segs=[seg, polygon], img_shape=(40, 60), input_size=(60, 40))
+    mask = CrowdHeatmapMask().transform(results)['heatmap_mask']
+    assert not mask[10:20, 30:50].any() and not mask[1:4, 1:4].any()
+    assert mask.mean() > 0.8

@@ -59,7 +59,10 @@ def model():
         for module in built.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_var.uniform_(0.5, 1.5)
-            if isinstance(module, torch.nn.Conv2d) and module not in built.head.detector.final_layers:
+            if (
+                isinstance(module, torch.nn.Conv2d)
+                and module not in built.head.detector.final_layers
+            ):
                 torch.nn.init.kaiming_normal_(module.weight)
     built.eval()
     return built
@@ -119,9 +122,7 @@ def test_a_mirrored_image_gives_mirrored_poses(model):
     there = predict(model, image, [sample((192, 128))])[0]
     back = predict(model, image.flip(-1), [sample((192, 128))])[0]
     order = np.argsort(there.bbox_scores), np.argsort(back.bbox_scores)
-    np.testing.assert_allclose(
-        there.bbox_scores[order[0]], back.bbox_scores[order[1]], atol=1e-5
-    )
+    np.testing.assert_allclose(there.bbox_scores[order[0]], back.bbox_scores[order[1]], atol=1e-5)
     mirrored = back.keypoints[order[1]][:, FLIP]
     mirrored[..., 0] = 192 - mirrored[..., 0]
     # where both neighbours of a peak are equally high the quarter pixel has no mirror

@@ -69,9 +69,9 @@ def test_sine_encoding_at_points_equals_the_upsampled_map():
     for dim in (1, 2):
         phase = mask.cumsum(dim)[..., None] / wavelength
         planes.append(torch.stack([phase[..., 0::2].sin(), phase[..., 1::2].cos()], -1).flatten(3))
-    full = F.interpolate(
-        torch.cat(planes, -1).permute(0, 3, 1, 2), size=(48, 64), mode='bilinear'
-    )[0]
+    full = F.interpolate(torch.cat(planes, -1).permute(0, 3, 1, 2), size=(48, 64), mode='bilinear')[
+        0
+    ]
     points = torch.stack([torch.randint(0, 64, (1, 40)), torch.randint(0, 48, (1, 40))], -1)
     ours = sine_encoding_at(mask, points, (48, 64), channels=32)[0]
     assert torch.allclose(ours, full[:, points[0, :, 1], points[0, :, 0]].T, atol=1e-5)

@@ -44,9 +44,7 @@ class EncoderLayer(nn.Module):
             [B x N x D].
         """
         query = tokens + encoding
-        seen, _ = self.self_attn(
-            query, query, tokens, key_padding_mask=~valid, need_weights=False
-        )
+        seen, _ = self.self_attn(query, query, tokens, key_padding_mask=~valid, need_weights=False)
         x = self.norm1(tokens + self.dropout(seen))
         y = self.linear2(self.dropout(self.linear1(x).relu()))
         return self.norm2(x + self.dropout(y)) + tokens
