@@ -41,7 +41,7 @@ def draw_poses(
     width = max(1, round(min(canvas.shape[:2]) / 200))
     for index, (points, shown) in enumerate(zip(keypoints * scale, visible, strict=True)):
         colour = person_colour(index)
-        spots = [tuple(int(round(float(v))) for v in point) for point in points]
+        spots = [tuple(round(float(v)) for v in point) for point in points]
         for start, end in skeleton:
             if shown[start] and shown[end]:
                 cv2.line(canvas, spots[start], spots[end], (0, 0, 0), width + 2, cv2.LINE_AA)
@@ -51,12 +51,10 @@ def draw_poses(
                 cv2.circle(canvas, spot, width + 2, (0, 0, 0), -1, cv2.LINE_AA)
                 cv2.circle(canvas, spot, width + 1, colour, -1, cv2.LINE_AA)
     if title:
-        cv2.putText(
-            canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 4, cv2.LINE_AA
-        )
-        cv2.putText(
-            canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA
-        )
+        for colour, stroke in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            cv2.putText(
+                canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, stroke, cv2.LINE_AA
+            )
     return canvas
 
 

@@ -52,7 +52,7 @@ def check_head(head, detection: Detection, ref: Reference, flip_indices) -> None
     # embeddings, positions and tokens of the first ranks
     neck = head.neck
     tokens = neck(detection.features, keypoints, centers, quarters, size)
-    views, num_joints, ranks = keypoints.scores.shape
+    _, num_joints, ranks = keypoints.scores.shape
     split = num_joints * ranks
     flat_keypoints, flat_centers = keypoints.flatten(), centers.flatten()
     maps = neck.embed(detection.features)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from torch import Tensor, nn
 
 
@@ -15,9 +17,7 @@ class MLP(nn.Module):
 
     def __init__(self, *widths: int, final_relu: bool = False) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Linear(i, o) for i, o in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in itertools.pairwise(widths))
         self.final_relu = final_relu
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,7 +16,9 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=1000, start_factor=0.001, by_epoch=False),
-    dict(type='MultiStepLR', begin=0, end=27000, milestones=[10000, 20000], gamma=0.1, by_epoch=False)
+    dict(
+        type='MultiStepLR', begin=0, end=27000, milestones=[10000, 20000], gamma=0.1,
+        by_epoch=False)
 ]
 auto_scale_lr = dict(base_batch_size=130)
 log_processor = dict(by_epoch=False)
