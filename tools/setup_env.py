@@ -136,6 +136,8 @@ def announce_torch(python: str, arguments: list[str], report: Path) -> None:
     pip(python, arguments[0], '--dry-run', '--report', str(report), *arguments[1:])
     items = json.loads(report.read_text())['install']
     found = {item['metadata']['name'].lower(): item for item in items}
+    if 'torch' not in found:  # it is there already
+        return
     torch = found['torch']
     cuda = [item for name, item in found.items() if name.startswith(('nvidia-', 'triton'))]
     total = sum(size_of(item['download_info']['url']) for item in [torch, *cuda])
