@@ -27,7 +27,7 @@ from centergroup_mm.apis.benchmark import format_report, run_benchmark
 from centergroup_mm.apis.errors import UserError, run_tool
 
 CONFIG = 'configs/centergroup_w32_coco.py'
-QUICK_REPEATS, QUICK_SECONDS = 5, 35.0
+QUICK_REPEATS, QUICK_SECONDS = 5, 30.0
 
 
 def parse_args() -> argparse.Namespace:

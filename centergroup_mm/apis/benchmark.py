@@ -83,8 +83,8 @@ def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> 
     The allocator's own number on a GPU; on a CPU the running sum of the profiler's records,
     which leaves out what libraries allocate past PyTorch.
     """
-    call()
     if torch.device(device).type == 'cuda':
+        call()  # libraries set up their workspaces
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
