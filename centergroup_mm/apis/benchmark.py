@@ -54,8 +54,8 @@ def alternate(
         calls: what is timed.
         repeats: counted rounds.
         device: waited for on a GPU.
-        limit: no round starts that would probably end later than this, in seconds, but one
-            is always counted.
+        limit: no round starts that would probably end later than this, in seconds. If that
+            leaves the first round only, that one is counted.
 
     Returns:
         seconds of every counted round, for each call.
@@ -63,18 +63,16 @@ def alternate(
     wait = torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     begin = time.perf_counter()
-    for done in range(-1, repeats):
-        passed = time.perf_counter() - begin
-        if done >= 1 and passed * (done + 2) / (done + 1) > limit:
+    for done in range(repeats + 1):
+        if done and (time.perf_counter() - begin) * (done + 1) / done > limit:
             break
         for name, call in calls.items():
             wait()
             start = time.perf_counter()
             call()
             wait()
-            if done >= 0:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
+            seconds[name].append(time.perf_counter() - start)
+    return {name: values[1:] or values for name, values in seconds.items()}
 
 
 def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> int:
@@ -126,7 +124,7 @@ def run_benchmark(
         repeats: counted rounds.
         threads: of PyTorch on the CPU.
         device: ``cpu`` or ``cuda``.
-        limit: seconds for all rounds together, about; one round is counted in any case.
+        limit: seconds for all rounds together, about; see :func:`alternate`.
 
     Returns:
         ``ratios`` (medians over rounds), ``spread`` (their quartiles), ``seconds`` of the calls,
@@ -227,4 +225,6 @@ def format_report(result: Mapping[str, Any]) -> str:
         f'whole prediction {memory["predict"]:.0f} MB '
         f'({result["ratios"]["extra_peak_memory_mb"]:+.0f} MB)',
     ]
+    if min(counts.values()) == 1:
+        lines.append('one round only of some calls: a rough look, take more --repeats or no --quick')
     return '\n'.join(lines)
