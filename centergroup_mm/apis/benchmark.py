@@ -226,5 +226,5 @@ def format_report(result: Mapping[str, Any]) -> str:
         f'({result["ratios"]["extra_peak_memory_mb"]:+.0f} MB)',
     ]
     if min(counts.values()) == 1:
-        lines.append('one round only of some calls: a rough look, take more --repeats or no --quick')
+        lines.append('one round only of some calls: a rough look')
     return '\n'.join(lines)
