@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
@@ -37,7 +38,7 @@ def average_precision(
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports by printing
         truth = COCO(str(ann_file))
         evaluation = COCOeval(
-            truth, truth.loadRes(str(result_file)), 'keypoints', list(sigmas), use_area=True
+            truth, truth.loadRes(str(result_file)), 'keypoints', np.asarray(sigmas), use_area=True
         )
         evaluation.params.imgIds = list(image_ids)
         evaluation.evaluate()
