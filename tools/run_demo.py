@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -44,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--data-root', default='data/synthetic', help='default: %(default)s')
     parser.add_argument('--max-iters', type=int, help='train shorter or longer than the config')
     parser.add_argument('--num-train', type=int, default=SETS[0][2], help='default: %(default)s')
+    parser.add_argument('--num-val', type=int, default=SETS[1][2], help='default: %(default)s')
     parser.add_argument('--pictures', type=int, default=9, help='scenes to draw, default 9')
     return parser.parse_args()
 
@@ -82,8 +84,8 @@ class Progress(Hook):
 def prepare(args: argparse.Namespace) -> None:
     """Write the three data sets that are not there yet."""
     size = tuple(Config.fromfile(args.config).input_size)
-    for name, preset, num, seed in SETS:
-        num = args.num_train if name == 'demo_train' else num
+    for name, preset, _, seed in SETS:
+        num = args.num_train if name == 'demo_train' else args.num_val
         write_dataset(
             Path(args.data_root) / name,
             preset=preset,
@@ -104,12 +106,15 @@ def demo_config(args: argparse.Namespace) -> Config:
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         evaluator.ann_file = root + 'demo_val/person_keypoints.json'
     if args.max_iters:
+        warm_up = max(1, min(50, args.max_iters // 10))
         cfg.merge_from_dict(
             {
                 'train_cfg.max_iters': args.max_iters,
                 'default_hooks.checkpoint.interval': args.max_iters,
+                'param_scheduler.0.end': warm_up,
+                'param_scheduler.1.begin': warm_up,
                 'param_scheduler.1.end': args.max_iters,
-                'param_scheduler.1.T_max': args.max_iters - 50,
+                'param_scheduler.1.T_max': args.max_iters - warm_up,
             }
         )
     cfg.log_level = 'WARNING'
@@ -199,10 +204,10 @@ def summarize(
     work_dir = Path(cfg.work_dir)
     metrics = dict(demo)
     metrics['full'] = dict(full)
-    metrics['full_by_crowd_level'] = {level: value for level, (value, _) in crowd.items()}
-    metrics['seconds'] = {key: round(value, 1) for key, value in seconds.items()}
+    metrics['full_by_crowd_level'] = {level: number(value) for level, (value, _) in crowd.items()}
+    metrics['seconds'] = {key: number(round(value, 1)) for key, value in seconds.items()}
     path = work_dir / 'metrics.json'
-    path.write_text(json.dumps(metrics, indent=2).replace('NaN', 'null') + '\n')
+    path.write_text(json.dumps(metrics, indent=2) + '\n')
     print('\nAverage precision on scenes the model has never seen')
     print('  scenes                   AP    AP50   AP medium   AP large')
     for label, values in (('demo (1 to 6 people)', demo), ('full (1 to 30 people)', full)):
@@ -211,7 +216,9 @@ def summarize(
         print(f'  {label:22} {ap:6.3f}  {ap50:6.3f}  {medium:10.3f}  {large:9.3f}')
     print('  full by crowd index:', end='')
     print(', '.join(f' {level} {value:.3f} ({n} images)' for level, (value, n) in crowd.items()))
-    times = ', '.join(f'{key} {value:.0f} s' for key, value in seconds.items() if value == value)
+    times = ', '.join(
+        f'{key} {value:.0f} s' for key, value in seconds.items() if not math.isnan(value)
+    )
     print(f'Time: {times}')
     print('\nLook at:')
     for picture in pictures:
@@ -220,6 +227,11 @@ def summarize(
     print('Next:')
     print(f'  python tools/test.py {cfg.filename} {last_checkpoint(work_dir)}')
     print('  python tools/train.py configs/centergroup_w32_coco.py   # the real thing, needs COCO')
+
+
+def number(value: float) -> float | None:
+    """A value that JSON can hold: nothing where it is not known."""
+    return None if math.isnan(value) else value
 
 
 def last_checkpoint(work_dir: Path) -> str:
