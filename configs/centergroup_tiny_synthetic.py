@@ -65,7 +65,7 @@ model = dict(
                 layer=['Conv2d', 'ConvTranspose2d'],
                 override=dict(type='Normal', name='final_layers', std=0.001)),
             heatmap_loss=dict(
-                type='MultiLevelHeatmapLoss', foreground_weight=50.0, loss_weight=50.0)),
+                type='MultiLevelHeatmapLoss', foreground_weight=10.0, loss_weight=200.0)),
         neck=dict(
             type='CenterGroupNeck',
             in_channels=width,
