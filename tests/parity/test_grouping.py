@@ -11,7 +11,7 @@ from centergroup_mm.models.grouping import (
     mirror_proposals,
     sine_encoding_at,
 )
-from centergroup_mm.models.heads.centergroup_head import Detection
+from centergroup_mm.models.heads.centergroup_stages import Detection
 
 from .conftest import Reference, assert_close, build_model, files_of
 

@@ -53,6 +53,7 @@ def merge_mirrored(output: GroupingOutput, flip_indices: Tensor, width: int) -> 
     take_back = (back > there)[..., None]
 
     def pick(points: Tensor) -> Tensor:
+        """Each joint from the surer view, in the coordinates of the unmirrored one."""
         mirrored = points[half:][:, :, flip_indices]
         x, y = mirrored.unbind(-1)
         return torch.where(take_back, torch.stack([width - 1 - x, y], dim=-1), points[:half])
