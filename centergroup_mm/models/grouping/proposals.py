@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .ranking import rank_values
+
 
 class Proposals(NamedTuple):
     """Peaks of one group of heatmap types, a fixed number for each type.
@@ -92,6 +94,7 @@ def select_proposals(
     """Non-maximum suppression and the best ``num_slots`` peaks of every type.
 
     The defaults are the authors' program's; the paper (supplement C.2) names 0.01 and 5.
+    Equal peaks rank in row-major order, here and in an exported graph.
 
     Args:
         maps: heatmaps [B x T x H x W] at input resolution, zero in the padding.
@@ -105,13 +108,11 @@ def select_proposals(
     Returns:
         Proposals [B x T x R ...] with R = ``num_slots``.
     """
-    width = maps.shape[-1]
-    scores, index = find_peaks(maps, nms_size).flatten(2).topk(num_slots, dim=-1)  # [B x T x R]
-    y = torch.div(index, width, rounding_mode='floor')
-    points = torch.stack([index - y * width, y], dim=-1)  # [B x T x R x 2]
+    scores, x, y = rank_values(find_peaks(maps, nms_size), num_slots)  # [B x T x R] each
+    points = torch.stack([x, y], dim=-1)  # [B x T x R x 2]
     rank = torch.arange(num_slots, device=maps.device)
     valid = (scores >= score_thr) | (rank < min_slots)
     if allowed is not None:
-        flat = index.flatten(1)
+        flat = (y * maps.shape[-1] + x).flatten(1)
         valid = valid & allowed.flatten(1).gather(1, flat).view_as(valid)
     return Proposals(points, scores, valid)

@@ -124,7 +124,8 @@ class CenterGroupStages(BaseHead):
         for levels in heatmaps:
             maps = merge_heatmap_levels(levels)  # [V B x K+1 x H/2 x W/2]
             if flip_indices is not None:
-                there, back = maps.chunk(2)
+                half = maps.shape[0] // 2
+                there, back = maps[:half], maps[half:]
                 maps = (there + mirror_heatmaps(back, self.with_center(flip_indices))) / 2
             if maps.shape[-2:] != size:
                 maps = F.interpolate(maps, size=size, mode='bilinear', align_corners=False)
