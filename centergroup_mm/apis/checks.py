@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path as osp
 import pickle
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,19 @@ DATA_HINTS = {
     '{root}',
 }
 OTHER_HINT = 'put it there, or say where it is with --cfg-options {loader}.dataset.data_root=PATH'
+#: what torch.load raises for files that are cut off or were never checkpoints
+UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 LOAD_FROM_HINT = (
     'train stage 1 with `python tools/train.py configs/higherhrnet_center_w32_coco.py`, or '
     "convert the authors' checkpoint with `python tools/convert_checkpoint.py`, and name the "
@@ -72,7 +86,7 @@ def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
         )
     try:
         content = torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except UNREADABLE as error:
         raise UserError(f'{path} is not a readable checkpoint: {_reason(error)}') from error
     if not isinstance(content, dict) or not weights_of(content):
         raise UserError(f'{path} is not a checkpoint of a model: it holds no weights')

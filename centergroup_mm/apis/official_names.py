@@ -1,8 +1,12 @@
-"""Parameter names of the authors' release and their places in this package."""
+"""Parameter names of other programs and their places in this package."""
 
 from __future__ import annotations
 
-# Longest prefixes first: the first that fits is used.
+# What training frameworks put before every name.
+_WRAPPERS = ('module', 'model')
+# Parts of names that early checkpoints of the authors carry, and what they became.
+_OLD_PARTS = {'graph_model': 'group_model', 'graph_net': 'tr_encoder'}
+
 _PREFIXES = (
     ('bu_model.backbone.', 'backbone.'),
     ('bu_model.keypoint_head.', 'head.detector.'),
@@ -21,6 +25,19 @@ _PARTS = (
     ('.mlp_vis.', '.visibility_mlp.'),
     ('.mlp_person_tp.', '.center_mlp.'),
 )
+_DETECTOR_HEAD = ('final_layers.', 'deconv_layers.')
+
+
+def canonical(name: str) -> str:
+    """Name without the prefixes of wrappers, and with today's words for old ones.
+
+    Args:
+        name: as in a checkpoint, for example ``model.graph_model.graph_net.layers.0...``.
+    """
+    parts = name.split('.')
+    while len(parts) > 1 and parts[0] in _WRAPPERS:
+        parts = parts[1:]
+    return '.'.join(_OLD_PARTS.get(part, part) for part in parts)
 
 
 def from_official(name: str) -> str:
@@ -39,3 +56,21 @@ def from_official(name: str) -> str:
                 name = name.replace(part, ours)
             return name
     raise KeyError(f'{name} is not a parameter of the CenterGroup release')
+
+
+def from_higherhrnet(name: str, head: str = 'head.') -> str:
+    """Name in this package of a parameter of a HigherHRNet, or of an HRNet.
+
+    MMPose 0.x and the authors' detector say ``backbone.`` and ``keypoint_head.``; the
+    HigherHRNet repository has neither, and its names are told apart by their first part.
+
+    Args:
+        name: for example ``keypoint_head.final_layers.0.bias``, ``final_layers.0.bias`` or
+            ``stage2.0.branches.0.0.conv1.weight``.
+        head: where the detector's head is in the model, ``head.detector.`` in CenterGroup.
+    """
+    if name.startswith('keypoint_head.'):
+        return head + name.removeprefix('keypoint_head.')
+    if name.startswith(_DETECTOR_HEAD):
+        return head + name
+    return 'backbone.' + name.removeprefix('backbone.')

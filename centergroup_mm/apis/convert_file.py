@@ -1,0 +1,88 @@
+"""Read a checkpoint of another program, write one of this package's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from torch import Tensor
+
+from . import checks
+from .convert import KINDS, Conversion, convert, split_content
+from .errors import UserError
+
+
+def model_state_of(config: str) -> dict[str, Tensor]:
+    """State dict of the model of a config; its values mean nothing.
+
+    Args:
+        config: path of the config file.
+
+    Raises:
+        UserError: there is no such file, or it describes no model that can be built.
+    """
+    return _build(checks.load_config(config), config)
+
+
+def _build(cfg: Config, config: str) -> dict[str, Tensor]:
+    if not cfg.get('model'):
+        raise UserError(f'{config} has no model')
+    init_default_scope('mmpose')
+    try:
+        return MODELS.build(cfg.model).state_dict()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f'the model of {config} cannot be built: {error}') from error
+
+
+def convert_file(source: str, target: str, config: str, force: bool = False) -> Conversion:
+    """Convert a checkpoint; the target is written whole or not at all.
+
+    Args:
+        source: checkpoint of another program; only tensors and plain Python are loaded.
+        target: file to write, ``dict(state_dict, meta)``; its folder is made.
+        config: config whose model takes the weights.
+        force: replace ``target`` if it exists.
+
+    Raises:
+        UserError: see :func:`centergroup_mm.apis.convert.convert`; or a file is missing,
+            unreadable, or would be overwritten.
+    """
+    path = Path(target).expanduser()
+    if path.exists() and path.resolve() == Path(source).expanduser().resolve():
+        raise UserError(f'{target} is the checkpoint to convert: name another file to write')
+    if path.is_dir() or (path.exists() and not force):
+        raise UserError(
+            f'{target} exists: name another file' + ', or give --force' * path.is_file()
+        )
+    cfg = checks.load_config(config)
+    weights, other = split_content(checks.check_checkpoint(source))
+    result = convert(weights, _build(cfg, config), source)
+    result.other = other
+    kept = dict(kind=KINDS[result.kind], source=Path(source).name, config=Path(config).name)
+    _write(dict(meta=dict(converted_from=kept), state_dict=_own(result.state)), path)
+    return result
+
+
+def _own(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors that are views of more memory, all of which would be written."""
+    return {
+        name: value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
+        for name, value in state.items()
+    }
+
+
+def _write(content: dict, path: Path) -> None:
+    """Write beside the target first, so that a full disk leaves no half file behind."""
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, part)
+        os.replace(part, path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: how torch reports a failed write
+        raise UserError(f'{path} cannot be written: {" ".join(str(error).split())}') from error
+    finally:
+        part.unlink(missing_ok=True)

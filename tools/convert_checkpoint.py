@@ -1,0 +1,78 @@
+"""Turn a checkpoint of another program into one for this package's models.
+
+    # the authors' CenterGroup checkpoint, for testing and fine-tuning
+    python tools/convert_checkpoint.py centergroup_w32.ckpt checkpoints/centergroup_w32_coco.pth \\
+        --config configs/centergroup_w32_coco.py
+
+    # their detector with centers, for stage 2: pass the result with --cfg-options load_from=PATH
+    python tools/convert_checkpoint.py detector.pth checkpoints/higherhrnet_center_w32_coco.pth \\
+        --config configs/higherhrnet_center_w32_coco.py
+
+    # HigherHRNet of MMPose 0.x or of the HigherHRNet repository
+    python tools/convert_checkpoint.py pose_higher_hrnet_w32_512.pth higherhrnet.pth \\
+        --config configs/higherhrnet_w32_coco.py
+
+    # HRNet trained on ImageNet: the backbone to start stage 1 from
+    python tools/convert_checkpoint.py hrnetv2_w32_imagenet_pretrained.pth backbone.pth \\
+        --config configs/higherhrnet_center_w32_coco.py
+
+The kind is recognised from the names of the tensors. Every tensor is placed, or named as left
+out with the reason. A checkpoint that is cut off, or for another joint set or width than the
+config's, is an error and nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+# The checkout itself, for a package that is not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import centergroup_mm  # noqa: F401
+from centergroup_mm.apis import cli
+from centergroup_mm.apis.convert_file import convert_file
+from centergroup_mm.apis.errors import run_tool
+
+NEXT_STEPS = {
+    'centergroup': 'next: python tools/test.py {config} {target}',
+    'detector': 'next: python tools/test.py {config} {target}',
+    'imagenet': 'next: python tools/train.py {config} --cfg-options '
+    'model.backbone.init_cfg=None load_from={target}',
+}
+STAGE_2 = 'next: python tools/train.py {config} --cfg-options load_from={target}'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.make_parser(__doc__ or '')
+    parser.add_argument('source', metavar='SRC', help='checkpoint to convert')
+    parser.add_argument('target', metavar='DST', help='checkpoint to write')
+    parser.add_argument(
+        '--config', required=True, metavar='CFG', help='config whose model takes the weights'
+    )
+    parser.add_argument('--force', action='store_true', help='replace DST if it exists')
+    parser.add_argument(
+        '--verbose', action='store_true', help='name every tensor that was placed, too'
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Convert and report."""
+    args = parse_args()
+    result = convert_file(args.source, args.target, args.config, args.force)
+    step = NEXT_STEPS[result.kind]
+    if result.kind == 'detector' and result.untrained:
+        step = STAGE_2
+    lines = [
+        *result.report(args.verbose),
+        f'wrote {args.target}: {len(result.state)} tensors',
+        step.format(config=args.config, target=args.target),
+    ]
+    sys.stdout.write('\n'.join(lines) + '\n')
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main))
