@@ -9,6 +9,12 @@ from torch import Tensor
 _CELL = 16  # pixels of a row that are compared at once
 
 
+def _ranked(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The highest values along the last axis and their indices, the first of equals leading."""
+    values, index = values.sort(stable=True, dim=-1, descending=True)
+    return values[..., :count], index[..., :count]
+
+
 def _best_groups(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Groups that hold the ``count`` highest values, in the order in which they come.
 
@@ -20,8 +26,7 @@ def _best_groups(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
         - [B x T x count x L] the groups
         - [B x T x count] their number, ascending
     """
-    order = values.amax(-1).sort(stable=True, dim=-1, descending=True).indices[..., :count]
-    order = order.sort(-1).values
+    order = _ranked(values.amax(-1), count)[1].sort(-1).values
     return values.gather(2, order[..., None].expand(-1, -1, -1, values.shape[-1])), order
 
 
@@ -46,8 +51,7 @@ def rank_values(maps: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     rows, row = _best_groups(maps, min(count, height))
     cells = rows.unflatten(-1, (padded // _CELL, _CELL)).flatten(2, 3)
     cells, cell = _best_groups(cells, min(count, cells.shape[2]))
-    values, index = cells.flatten(2).sort(stable=True, dim=-1, descending=True)
-    values, index = values[..., :count], index[..., :count]
+    values, index = _ranked(cells.flatten(2), count)
     which = torch.div(index, _CELL, rounding_mode='floor')
     at = cell.gather(-1, which) * _CELL + index - which * _CELL  # in the chosen rows
     which = torch.div(at, padded, rounding_mode='floor')

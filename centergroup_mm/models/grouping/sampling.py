@@ -21,8 +21,9 @@ def sample_at(maps: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         [B x P x D] in float32.
     """
-    wh = points.new_tensor([size[1], size[0]], dtype=torch.float32)
-    grid = (points.float() + 0.5) / wh * 2 - 1
+    x, y = points.float().unbind(-1)
+    x, y = (x + 0.5) / size[1] * 2 - 1, (y + 0.5) / size[0] * 2 - 1
+    grid = torch.stack([x, y], dim=-1)
     values = F.grid_sample(
         maps.float(), grid[:, :, None], mode='bilinear', padding_mode='border', align_corners=False
     )  # [B x D x P x 1]
