@@ -1,0 +1,154 @@
+"""Does the exported graph find the same people as the eager model, and how fast is it?"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from ..apis.errors import UserError
+from ..datasets.synthetic import make_scene
+from ..datasets.transforms.resize import CenterGroupResize
+from .content import content_box
+from .graph import InferenceGraph
+
+
+class Agreement(NamedTuple):
+    """How two results for the same images differ.
+
+    ============ ===================================================================
+    people       [B] pairs of numbers of people
+    joints       joints of all pairs of people
+    moved        of these, joints more than ``tolerance`` apart
+    distance     largest distance of any other joint, input pixels
+    visibility   largest difference of a joint's probability
+    score        largest difference of a pose's score
+    ============ ===================================================================
+    """
+
+    people: list[tuple[int, int]]
+    joints: int
+    moved: int
+    distance: float
+    visibility: float
+    score: float
+
+    @property
+    def same(self) -> bool:
+        """Whether people and places agree."""
+        return self.moved == 0 and all(ours == theirs for ours, theirs in self.people)
+
+
+def compare(ours: Sequence, theirs: Sequence, tolerance: float = 0.1) -> Agreement:
+    """Pair the people of two results by their joints and measure how far they are apart.
+
+    Args:
+        ours, theirs: ``keypoints`` [B x C x K x 2], ``keypoint_scores`` [B x C x K], ``scores``
+            [B x C] and ``valid`` [B x C], tensors or arrays.
+        tolerance: joints further apart, in input pixels, count as moved.
+    """
+    batches = [[np.asarray(field) for field in side] for side in (ours, theirs)]
+    people, joints, moved = [], 0, 0
+    largest = np.zeros(3)
+    for image in range(len(batches[0][0])):
+        first, second = ([f[image][side[3][image]] for f in side[:3]] for side in batches)
+        people.append((len(first[0]), len(second[0])))
+        apart = np.linalg.norm(first[0][:, None] - second[0][None], axis=-1)  # [P x P' x K]
+        rows, columns = linear_sum_assignment(np.minimum(apart, 10).mean(-1))
+        apart = apart[rows, columns]
+        stays = apart <= tolerance
+        joints, moved = joints + apart.size, moved + int((~stays).sum())
+        seen = np.abs(first[1][rows] - second[1][columns])
+        score = np.abs(first[2][rows] - second[2][columns])
+        worst = [float(v.max(initial=0)) for v in (apart[stays], seen, score)]
+        largest = np.maximum(largest, worst)
+    return Agreement(people, joints, moved, *(float(v) for v in largest))
+
+
+def prepare(
+    pictures: Sequence[np.ndarray], short_side: int, size_factor: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """A batch of pictures as the graph wants it, resized by the test pipeline's own transform.
+
+    Args:
+        pictures: [h x w x 3] uint8 each, BGR, of any sizes.
+        short_side, size_factor: see ``CenterGroupResize``.
+
+    Returns:
+        ``image`` [B x H x W x 3] uint8, smaller pictures at the top left, and ``content``.
+    """
+    resize = CenterGroupResize(short_side, size_factor)
+    results = [
+        resize.transform(dict(img=picture, ori_shape=picture.shape[:2])) for picture in pictures
+    ]
+    height, width = (max(r['img_shape'][axis] for r in results) for axis in (0, 1))
+    image = np.zeros((len(results), height, width, 3), dtype=np.uint8)
+    for canvas, result in zip(image, results, strict=True):
+        canvas[: result['img_shape'][0], : result['img_shape'][1]] = result['img']
+    return image, np.array([content_box(result) for result in results], dtype=np.float32)
+
+
+def open_session(path: str, threads: int | None = None) -> Any:
+    """Open an ONNX file on the CPU.
+
+    Args:
+        path: the file.
+        threads: of one operator; default torch's own number, so that timings compare.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError('onnxruntime is missing: pip install onnxruntime') from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
+    return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+
+
+def runners(graph: InferenceGraph, session: Any) -> tuple[Callable, Callable]:
+    """The eager model and the session as functions of (image, content) arrays."""
+
+    def eager(image: np.ndarray, content: np.ndarray) -> list[np.ndarray]:
+        with torch.inference_mode():
+            poses = graph(torch.from_numpy(image), torch.from_numpy(content))
+        return [field.numpy() for field in poses]
+
+    def exported(image: np.ndarray, content: np.ndarray) -> list[np.ndarray]:
+        return session.run(None, dict(image=image, content=content))
+
+    return eager, exported
+
+
+def speed_ratio(first: Callable, second: Callable, repeats: int = 10) -> float:
+    """How many times as long the first takes, medians of rounds in alternation."""
+    seconds: list[list[float]] = [[], []]
+    for index in range(repeats + 1):
+        for call, spent in zip((first, second), seconds, strict=True):
+            start = time.perf_counter()
+            call()
+            if index:  # the first round warms up
+                spent.append(time.perf_counter() - start)
+    return statistics.median(seconds[0]) / statistics.median(seconds[1])
+
+
+def synthetic_pictures(number: int, size: tuple[int, int] = (320, 240)) -> list[np.ndarray]:
+    """Scenes of the synthetic crowd, ``size`` is (w, h)."""
+    return [make_scene('full', 0, index, size).image for index in range(number)]
+
+
+def read_pictures(paths: Sequence) -> list[np.ndarray]:
+    """Images of files, BGR.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    pictures = [cv2.imread(str(path)) for path in paths]
+    for path, picture in zip(paths, pictures, strict=True):
+        if picture is None:
+            raise UserError(f'{path} is not a readable image')
+    return pictures

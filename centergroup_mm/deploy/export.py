@@ -1,0 +1,125 @@
+"""``torch.export`` and ONNX of the inference graph, with dynamic batch, height and width."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from ..apis.errors import UserError
+from .graph import InferenceGraph
+from .load import example_inputs
+
+#: key of the metadata in an ONNX file
+METADATA_KEY = 'centergroup_mm'
+INPUTS = ('image', 'content')
+OUTPUTS = ('keypoints', 'keypoint_scores', 'scores', 'valid')
+_STRIDE = 32  # of the backbone's coarsest branch
+
+
+def export_program(graph: InferenceGraph) -> ExportedProgram:
+    """Export for any batch, and any height and width from 64 pixels that 32 divides."""
+    batch = Dim('batch', min=1, max=1024)
+    height = _STRIDE * Dim('rows', min=2, max=256)
+    width = _STRIDE * Dim('columns', min=2, max=256)
+    shapes = ({0: batch, 1: height, 2: width}, {0: batch})
+    with torch.no_grad():
+        return torch.export.export(graph, example_inputs(), dynamic_shapes=shapes)
+
+
+def export_onnx(
+    program: ExportedProgram, path: str | Path, metadata: dict[str, Any], overwrite: bool = False
+) -> None:
+    """Write a program as one ONNX file with standard operators only.
+
+    ``image`` [B x H x W x 3] uint8 (blue, green, red) and ``content`` [B x 4] float32 go in;
+    ``keypoints`` [B x C x K x 2], ``keypoint_scores`` [B x C x K], ``scores`` [B x C] and
+    ``valid`` [B x C] (bool) come out, as documented for ``InferenceGraph``.
+
+    Args:
+        program: of :func:`export_program`.
+        path: file to write.
+        metadata: plain Python, stored as JSON under ``METADATA_KEY``.
+        overwrite: replace the file if it is there.
+
+    Raises:
+        UserError: the ONNX packages are missing, or the file exists or cannot be written.
+    """
+    path = Path(path)
+    check_target(path, overwrite)
+    try:
+        import onnx
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UserError(f'{error.name} is missing: pip install onnx onnxscript') from error
+
+    loggers = [logging.getLogger(name) for name in ('torch.onnx', 'onnxscript', 'onnx_ir')]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:  # they tell of every node that is not folded
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            exported = torch.onnx.export(
+                program,
+                example_inputs(),
+                dynamo=True,
+                verbose=False,
+                external_data=False,
+                input_names=list(INPUTS),
+                output_names=list(OUTPUTS),
+                custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
+            )
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+    model = exported.model_proto
+    _name_dimensions(model)
+    model.producer_name = 'centergroup_mm'
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
+    onnx.checker.check_model(model)
+    unfinished = path.with_name(f'{path.name}.unfinished')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, str(unfinished))
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UserError(f'cannot write {path}: {error}') from error
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Raise a UserError if a file may not be written there, before the work begins."""
+    if path.is_dir():
+        raise UserError(f'{path} is a folder: name the ONNX file to write')
+    if path.exists() and not overwrite:
+        raise UserError(f'{path} exists already: name another file, or replace it with --overwrite')
+
+
+def _stable_sort(values: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
+    """A stable sort in ONNX: TopK of everything, which puts the first of equal values first."""
+    from onnxscript import opset18 as op
+
+    count = op.Gather(op.Shape(values), op.Constant(value_ints=[dim]))
+    return op.TopK(values, count, axis=dim, largest=int(descending), sorted=1)
+
+
+def _name_dimensions(model: Any) -> None:
+    """Call the dynamic sizes of inputs and outputs by their names."""
+    names = dict(batch='', height='', width='')
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    for name, dim in zip(names, dims, strict=False):
+        names[name] = dim.dim_param
+    renamed = {symbol: name for name, symbol in names.items()}
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in renamed:
+                dim.dim_param = renamed[dim.dim_param]
+    del model.graph.value_info[:]  # it names the old symbols; readers infer shapes themselves

@@ -1,0 +1,102 @@
+"""The whole way from an image to poses as one module of fixed inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from ..models.grouping import Poses
+from ..models.heads import CenterGroupHead
+from .content import content_masks
+
+#: what ``InferenceGraph`` can compute in; None is float32 without autocast
+PRECISIONS = dict(float32=None, bfloat16=torch.bfloat16, float16=torch.float16)
+
+
+class InferenceGraph(nn.Module):
+    """Normalisation, backbone, detection, grouping and decoding, flip test included.
+
+    It runs the stages that ``CenterGroupHead.predict`` runs, on tensors alone, so that it
+    compiles, traces and exports as one graph; only the masks come from a box instead of metas.
+    Both views of a flip test go through the backbone as one batch.
+
+    Images are as OpenCV reads them, [B x H x W x 3] with blue first: a program that runs the
+    graph only resizes and pads, and copies one byte a value.
+
+    Args:
+        model: a ``BottomupPoseEstimator`` with a ``CenterGroupHead``; its ``test_cfg`` says
+            whether there is a flip test.  It is put into evaluation mode.
+        flip_indices: mirror joint of every joint, needed for flip test.
+        precision: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for autocast.  Heatmaps,
+            attention logits and decoding stay float32.
+
+    Raises:
+        ValueError: the model is another one, wants multi-scale test, or lacks flip indices.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        flip_indices: Sequence[int] | None = None,
+        precision: str = 'float32',
+    ) -> None:
+        super().__init__()
+        if not isinstance(getattr(model, 'head', None), CenterGroupHead):
+            raise ValueError('one graph can be made of models with a CenterGroupHead only')
+        test_cfg = model.test_cfg or {}
+        if test_cfg.get('multiscale_test', False):
+            raise ValueError('one graph has one scale: set model.test_cfg.multiscale_test=False')
+        if test_cfg.get('flip_test', False) and flip_indices is None:
+            raise ValueError('the flip test needs flip_indices')
+        if precision not in PRECISIONS:
+            raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision}')
+        self.model = model
+        self.model.eval()
+        self.precision = precision
+        preprocessor = model.data_preprocessor
+        self.rgb = bool(preprocessor._channel_conversion)
+        mean = preprocessor.mean if preprocessor._enable_normalize else torch.zeros(3)
+        std = preprocessor.std if preprocessor._enable_normalize else torch.ones(3)
+        self.register_buffer('mean', mean.detach().clone().view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', std.detach().clone().view(-1, 1, 1), persistent=False)
+        flip = None
+        if test_cfg.get('flip_test', False):
+            flip = torch.as_tensor(list(flip_indices), dtype=torch.int64, device=self.mean.device)
+        self.register_buffer('flip_indices', flip, persistent=False)
+
+    def _autocast(self, device: str) -> AbstractContextManager:
+        """The precision's autocast; none at all for float32, so that graphs hold no trace of it."""
+        dtype = PRECISIONS[self.precision]
+        return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """What the data preprocessor does: [B x H x W x 3] -> [B x 3 x H x W], float32."""
+        image = image.permute(0, 3, 1, 2)
+        if self.rgb:
+            image = image.flip(1)
+        return (image.float() - self.mean) / self.std
+
+    def forward(self, image: Tensor, content: Tensor) -> Poses:
+        """Poses of a batch in pixels of the network input.
+
+        Args:
+            image: [B x H x W x 3], values 0 to 255 of any type, blue, green, red; H and W are
+                multiples of 32.
+            content: [B x 4] x0, y0, x1, y1 of the picture in the padded input, see
+                :func:`content_masks`.
+
+        Returns:
+            Poses: C slots for each image, best center first; ``valid`` says which are poses.
+        """
+        x = self.normalise(image)
+        masks = content_masks(content, (image.shape[1], image.shape[2]))
+        flip = self.flip_indices
+        head = self.model.head
+        with self._autocast(x.device.type):
+            views = x if flip is None else torch.cat([x, x.flip(-1)])
+            detection = head.detect([self.model.extract_feat(views)[-1]], flip)
+            output, centers = head.infer(detection, masks, flip)
+        return head.decoder.batch_decode(output, detection.maps[:, :-1], centers.valid)
