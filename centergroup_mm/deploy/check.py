@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
 from ..apis.errors import UserError
 from ..datasets.synthetic import make_scene
 from ..datasets.transforms.resize import CenterGroupResize
+from ..models.grouping.proposals import find_peaks, window_maximum
+from ..models.grouping.ranking import rank_values
 from .content import content_box
 from .graph import InferenceGraph
 
@@ -69,6 +72,38 @@ def compare(ours: Sequence, theirs: Sequence, tolerance: float = 0.1) -> Agreeme
         worst = [float(v.max(initial=0)) for v in (apart[stays], seen, score)]
         largest = np.maximum(largest, worst)
     return Agreement(people, joints, moved, *(float(v) for v in largest))
+
+
+@torch.inference_mode()
+def tied_peaks(
+    graph: InferenceGraph, image: np.ndarray, content: np.ndarray, margin: float = 1e-6
+) -> np.ndarray:
+    """Images in which the choice of proposals hangs on rounding.
+
+    That is where, among the peaks that fill the slots of a type, two lie in one window of the
+    suppression with values closer than ``margin``, or one outside comes as close to the last
+    one inside.  Convolutions of two backends differ by more than that.
+
+    Args:
+        graph: its heatmaps are looked at.
+        image, content: inputs of the graph.
+        margin: difference of heatmap values that counts as none.
+
+    Returns:
+        [B] bool.
+    """
+    head = graph.model.head
+    detection, (_, full) = graph.detect(torch.from_numpy(image), torch.from_numpy(content))
+    maps = detection.maps * full[:, None]
+    tied = torch.zeros(len(maps), dtype=torch.bool)
+    for part, size in ((maps[:, :-1], head.joint_nms), (maps[:, -1:], head.center_nms)):
+        last = rank_values(find_peaks(part, size), head.num_slots)[0][..., -1:, None]
+        near = (part >= window_maximum(part, size) - margin) & (part >= last - margin)
+        near &= part > margin
+        around = F.avg_pool2d(near.float(), size, stride=1, padding=size // 2) * size**2
+        tied |= (near & (around > 1.5)).flatten(1).any(1)
+        tied |= (near.flatten(2).sum(-1) > head.num_slots).any(1)
+    return tied.numpy()
 
 
 def prepare(

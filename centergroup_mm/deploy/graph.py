@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..models.grouping import Poses
 from ..models.heads import CenterGroupHead
+from ..models.heads.centergroup_stages import Detection
 from .content import content_masks
 
 #: what ``InferenceGraph`` can compute in; None is float32 without autocast
@@ -91,12 +92,16 @@ class InferenceGraph(nn.Module):
         Returns:
             Poses: C slots for each image, best center first; ``valid`` says which are poses.
         """
+        head = self.model.head
+        with self._autocast(image.device.type):
+            detection, masks = self.detect(image, content)
+            output, centers = head.infer(detection, masks, self.flip_indices)
+        return head.decoder.batch_decode(output, detection.maps[:, :-1], centers.valid)
+
+    def detect(self, image: Tensor, content: Tensor) -> tuple[Detection, tuple[Tensor, Tensor]]:
+        """The first half of :meth:`forward`: merged heatmaps and features, and the masks."""
         x = self.normalise(image)
         masks = content_masks(content, (image.shape[1], image.shape[2]))
-        flip = self.flip_indices
-        head = self.model.head
-        with self._autocast(x.device.type):
-            views = x if flip is None else torch.cat([x, x.flip(-1)])
-            detection = head.detect([self.model.extract_feat(views)[-1]], flip)
-            output, centers = head.infer(detection, masks, flip)
-        return head.decoder.batch_decode(output, detection.maps[:, :-1], centers.valid)
+        views = x if self.flip_indices is None else torch.cat([x, x.flip(-1)])
+        features = [self.model.extract_feat(views)[-1]]
+        return self.model.head.detect(features, self.flip_indices), masks

@@ -1,0 +1,119 @@
+"""Export a CenterGroup model as one ONNX graph, from image to poses, flip test inside.
+
+    python tools/export_onnx.py configs/centergroup_w32_coco.py CHECKPOINT.pth model.onnx
+    python tools/run_onnx.py model.onnx IMAGE_FOLDER        # onnxruntime, numpy and OpenCV only
+
+    # compare with the eager model at three sizes, batch 1 and 4, and measure the speed of both
+    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check
+    # the same on images of one's own, for a file that is there already
+    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check-only --images FOLDER
+
+    # without flip test: half the time
+    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx \\
+        --cfg-options model.test_cfg.flip_test=False
+
+Inputs: image [B x H x W x 3] uint8, blue first as OpenCV reads it, B, H and W free, H and W
+multiples of 32; content [B x 4] float32: x0, y0, x1, y1 of the picture in the padded input.
+Outputs, C slots for each image: keypoints [B x C x K x 2] in input pixels, keypoint_scores
+[B x C x K], scores [B x C], valid [B x C]. Joint names, skeleton and input size are in the file's
+metadata. Of equal peaks the one first in row-major order is taken, as by the eager model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+import centergroup_mm  # noqa: F401
+from centergroup_mm.apis import checks, cli
+from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.deploy import check
+from centergroup_mm.deploy.export import check_target, export_onnx, export_program
+from centergroup_mm.deploy.graph import InferenceGraph
+from centergroup_mm.deploy.load import load_graph
+
+IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
+BATCHES = (1, 4)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.make_parser(__doc__ or '')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('out', help='ONNX file to write')
+    parser.add_argument('--overwrite', action='store_true', help='replace OUT if it is there')
+    parser.add_argument('--check', action='store_true', help='compare with the eager model after')
+    parser.add_argument('--check-only', action='store_true', help='check OUT, export nothing')
+    parser.add_argument('--images', help='folder of images to check with; default: drawn scenes')
+    parser.add_argument('--threads', type=int, default=2, help='of the check, default %(default)s')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=cli.OptionsAction, default={}, help=cli.CFG_OPTIONS_HELP
+    )
+    args = parser.parse_args()
+    if args.images and not (args.check or args.check_only):
+        parser.error('--images needs --check or --check-only')
+    return args
+
+
+def run_check(args: argparse.Namespace, graph: InferenceGraph, short_side: int) -> bool:
+    """Compare file and eager model, print what differs and the ratio of their times.
+
+    Returns:
+        whether people and places agree in all images without tied peaks.
+    """
+    torch.set_num_threads(args.threads)
+    number = max(BATCHES)
+    if args.images:
+        paths = sorted(p for p in Path(args.images).glob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+        if len(paths) < number:
+            raise UserError(f'{args.images} holds {len(paths)} images, the check needs {number}')
+        pictures = check.read_pictures(paths[:number])
+    else:
+        pictures = check.synthetic_pictures(number)
+    eager, exported = check.runners(graph, check.open_session(args.out))
+    agree = True
+    for side in (short_side // 2, short_side * 3 // 4, short_side):
+        for batch in BATCHES:
+            image, content = check.prepare(pictures[:batch], side)
+            tied = check.tied_peaks(graph, image, content)
+            results = [[field[~tied] for field in f(image, content)] for f in (eager, exported)]
+            found = check.compare(*results)
+            agree = agree and found.same
+            size = f'{image.shape[2]}x{image.shape[1]}'
+            print(
+                f'{size:>9} batch {batch}: people {sum(n for n, _ in found.people)} and '
+                f'{sum(n for _, n in found.people)}, {found.moved} of {found.joints} joints more '
+                f'than 0.1 px apart, the others {found.distance:.2g} px, visibility '
+                f'{found.visibility:.1g}, score {found.score:.1g}'
+                + (f'; {tied.sum()} images with tied peaks left out' if tied.any() else '')
+            )
+    inputs = check.prepare(pictures[:1], short_side)
+    ratio = check.speed_ratio(lambda: eager(*inputs), lambda: exported(*inputs))
+    print(f'ONNX is {ratio:.2f}x as fast as eager torch (medians of ten, in alternation, batch 1)')
+    return agree
+
+
+def main() -> None:
+    """Export and check."""
+    args = parse_args()
+    cfg = checks.load_config(args.config)
+    cli.apply_options(cfg, args.cfg_options)
+    if args.check_only:
+        if not Path(args.out).is_file():
+            raise UserError(f'{args.out} not found: leave out --check-only to export it')
+    else:
+        check_target(Path(args.out), args.overwrite)
+    graph, metadata = load_graph(cfg, args.checkpoint)
+    if not args.check_only:
+        export_onnx(export_program(graph), args.out, metadata, args.overwrite)
+        print(f'wrote {args.out} ({Path(args.out).stat().st_size / 2**20:.1f} MB)')
+    if (args.check or args.check_only) and not run_check(args, graph, metadata['short_side']):
+        raise UserError(f'{args.out} and the eager model disagree, see above')
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main))
