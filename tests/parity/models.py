@@ -1,0 +1,72 @@
+"""The models of this package with the deterministic weights of the reference values."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+
+import centergroup_mm  # noqa: F401
+from centergroup_mm.apis.official_names import from_official
+
+from .reference import ROOT, official_file
+
+
+@functools.cache
+def fill_rule() -> ModuleType:
+    """The rule that makes weights from names and shapes."""
+    spec = importlib.util.spec_from_file_location('fill', official_file('fill.py'))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def shapes_of(name: str) -> dict[str, list[int]]:
+    """Shapes by official name of a list of parameters, ``w32_coco``, ``det_w32_coco``, ..."""
+    return json.loads(official_file(f'keys_{name}.json').read_text())
+
+
+@functools.cache
+def official_state(name: str) -> dict[str, torch.Tensor]:
+    """Deterministic weights of a released model, under this package's names."""
+    filled = fill_rule().fill_state_dict(shapes_of(name))
+    return {from_official(key): value for key, value in filled.items()}
+
+
+def config_of(name: str, family: str = 'centergroup') -> Config:
+    """Config of a data set and width as ``meta/config`` calls them, such as ``w32_coco``."""
+    path = ROOT / 'configs' / f'{family}_{name}.py'
+    if not path.is_file():
+        pytest.fail(f'meta/config is {name!r}, and there is no {path.name} in configs')
+    return Config.fromfile(path)
+
+
+def build_model(
+    name: str, overrides: dict[str, np.ndarray] | None = None, **options: object
+) -> torch.nn.Module:
+    """CenterGroup with the deterministic weights, in evaluation mode.
+
+    Args:
+        name: of a config, see :func:`config_of`.
+        overrides: weights to replace, by official name.
+        options: settings of the config to change, with ``__`` for dots below ``model``.
+    """
+    init_default_scope('mmpose')
+    cfg = config_of(name)
+    changes = {'model.' + key.replace('__', '.'): value for key, value in options.items()}
+    cfg.merge_from_dict(changes)
+    model = MODELS.build(cfg.model)
+    state = dict(official_state(name))
+    for key, value in (overrides or {}).items():
+        state[from_official(key)] = torch.from_numpy(value)
+    model.load_state_dict(state, strict=True)
+    model.eval()
+    return model
