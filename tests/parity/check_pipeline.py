@@ -12,6 +12,8 @@ from mmpose.registry import DATASETS, TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+from centergroup_mm.datasets.transforms import CenterGroupResize
+
 from . import check_stages as stages
 from .models import build_model, config_of
 from .reference import Reference, assert_close
@@ -95,6 +97,9 @@ def predict(model, ref: Reference) -> PoseDataSample:
 
 def predict_scales(model, ref: Reference) -> PoseDataSample:
     """Poses from the file's network inputs of several scales, through backbone and head."""
+    smallest = CenterGroupResize(ref.meta('image_size') // 2)
+    resized = smallest({'img': np.ascontiguousarray(ref.array('in/image'))})['img']
+    assert (resized == ref.array('in/resized_s2')).all(), 'resized_s2 differs'
     scales = []
     for index in stages.scale_order(ref):
         image = ref[f'in/resized_s{index}'].permute(2, 0, 1).flip(0)

@@ -100,11 +100,13 @@ def check_stages(head, detection: Detection, ref: Reference) -> None:
 def check_masks(ref: Reference) -> tuple[Tensor, Tensor]:
     """Masks of the picture, from the metas as `predict` makes them; returns 1/4 and full."""
     meta, size = sample_meta(ref), tuple(ref.meta('input_hw'))
-    if not ref.meta('multiscale'):
-        height, width = ref.meta('image_hw')
-        wanted, covered = fit_short_side((width, height), ref.meta('image_size'))
-        assert wanted == size[::-1], f'input size {wanted}, not {size[::-1]}'
-        assert_close(torch.tensor(covered), torch.tensor(meta['input_scale']), 1e-9, 'scale')
+    height, width = ref.meta('image_hw')
+    # Of several scales the smallest, 0.5, is rounded and the others are its multiples.
+    factor = 2 if ref.meta('multiscale') else 1
+    wanted, covered = fit_short_side((width, height), ref.meta('image_size') // factor)
+    wanted = tuple(factor * side for side in wanted)
+    assert wanted == size[::-1], f'input size {wanted}, not {size[::-1]}'
+    assert_close(torch.tensor(covered), torch.tensor(meta['input_scale']), 1e-9, 'scale')
     masks = {stride: content_mask([meta], size, stride, 'cpu') for stride in (4, 2, 1)}
     for stride, mask in masks.items():
         theirs = ref[f'in/pad_mask_{stride}'].float()
