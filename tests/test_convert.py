@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
+import importlib
 import importlib.util
 import json
 import os
@@ -10,7 +12,7 @@ import runpy
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import pytest
 import torch
@@ -346,7 +348,7 @@ def test_the_tool_reports_and_does_not_overwrite(tmp_path, call):
     torch.save({'state_dict': weights, 'epoch': 1}, tmp_path / 'theirs.pth')
     status, output = call('theirs.pth', 'new/ours.pth', '--config', CONFIG)
     assert status == 0, output
-    for line in ('a HigherHRNet detector: 1810 tensors', 'no weights: epoch', 'wrote new/ours.pth'):
+    for line in ('a HigherHRNet detector: 1810 tensors', 'no weight: epoch', 'wrote new/ours.pth'):
         assert line in output
     first = torch.load(tmp_path / 'new' / 'ours.pth', weights_only=True)['state_dict']
     assert torch.equal(first['head.final_layers.0.bias'], weights['final_layers.0.bias'])
@@ -400,6 +402,43 @@ def test_files_that_are_no_checkpoints(tmp_path, call):
     assert status == 2 and 'config not found' in one_line(output)
     status, output = call('other.pth', 'tensor.pth/out.pth', '--config', CONFIG)
     assert status == 2
+
+
+@NEEDS_OFFICIAL
+def test_objects_of_lightning_are_left_out(tmp_path, call, monkeypatch):
+    """Its checkpoints hold classes that need not be installed, and are not imported."""
+    weights = filled('higherhrnet_repo_w32_coco')
+    with monkeypatch.context() as patch:
+        callback = framework_class(patch, 'pytorch_lightning.callbacks', 'ModelCheckpoint', object)
+        settings = framework_class(patch, 'pytorch_lightning.utilities', 'AttributeDict', dict)
+        hyper = settings(lr=1e-4, nested=settings(depth=3))
+        hyper.note = 'an attribute beside the items'
+        content = {
+            'state_dict': {f'model.{k}': v for k, v in weights.items()},
+            'callbacks': {callback: {'best': torch.tensor(1.0)}},
+            'hyper_parameters': hyper,
+            'args': argparse.Namespace(lr=1e-4),
+        }
+        torch.save(content, tmp_path / 'lightning.ckpt')
+        content['extra'] = framework_class(patch, 'unheard_of', 'Thing', object)()
+        torch.save(content, tmp_path / 'other.ckpt')
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module('pytorch_lightning.callbacks')
+    status, output = call('lightning.ckpt', 'ours.pth', '--config', CONFIG)
+    assert status == 0 and 'no weight: callbacks, hyper_parameters, args' in output, output
+    state = torch.load(tmp_path / 'ours.pth', weights_only=True)['state_dict']
+    assert torch.equal(state['head.final_layers.0.bias'], weights['final_layers.0.bias'])
+    status, output = call('other.ckpt', 'other.pth', '--config', CONFIG)
+    assert status == 2 and 'it needs unheard_of.Thing' in one_line(output)
+
+
+def framework_class(patch: pytest.MonkeyPatch, module: str, name: str, base: type) -> type:
+    """A class in a module of a package that is not installed, while the patch lasts."""
+    for path in (module.split('.')[0], module):
+        patch.setitem(sys.modules, path, sys.modules.get(path, ModuleType(path)))
+    made = type(name, (base,), {'__module__': module})
+    patch.setattr(sys.modules[module], name, made, raising=False)
+    return made
 
 
 class CodeToRun:

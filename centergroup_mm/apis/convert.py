@@ -85,9 +85,9 @@ class Conversion:
             lines.append(f'left out on purpose, {reason}: {number} tensors')
             lines += [f'  {name}' for name, why in self.left_out.items() if why == reason]
         if not self.left_out:
-            lines.append('left out on purpose: no weights')
+            lines.append('left out on purpose: none')
         if self.other:
-            lines.append(f'left out on purpose, no weights: {", ".join(self.other)}')
+            lines.append(f'left out, as it is no weight: {", ".join(self.other)}')
         if self.added:
             lines.append(f'added, zero: {len(self.added)} counters of batch norms')
         if self.untrained:

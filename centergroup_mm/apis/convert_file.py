@@ -14,6 +14,7 @@ from torch import Tensor
 from . import checks
 from .convert import KINDS, Conversion, convert, split_content
 from .errors import UserError
+from .foreign import load_foreign
 
 
 def model_state_of(config: str) -> dict[str, Tensor]:
@@ -59,7 +60,7 @@ def convert_file(source: str, target: str, config: str, force: bool = False) -> 
             f'{target} exists: name another file' + ', or give --force' * path.is_file()
         )
     cfg = checks.load_config(config)
-    weights, other = split_content(checks.check_checkpoint(source))
+    weights, other = split_content(load_foreign(source))
     result = convert(weights, _build(cfg, config), source)
     result.other = other
     kept = dict(kind=KINDS[result.kind], source=Path(source).name, config=Path(config).name)

@@ -1,0 +1,67 @@
+"""Checkpoints that carry objects of a training framework beside their weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import torch
+
+from . import checks
+
+# Frameworks whose checkpoints hold settings and callbacks as objects of their own classes.
+_PACKAGES = (
+    'argparse',
+    'easydict',
+    'lightning',
+    'lightning_fabric',
+    'omegaconf',
+    'pytorch_lightning',
+    'yacs',
+)
+
+
+class _Inert:
+    """Stands for a class that is not loaded: whatever it is built from, it does nothing."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> OrderedDict:
+        """Return what torch's safe loader agrees to fill: attributes and items go in here."""
+        return OrderedDict()
+
+
+def load_foreign(path: str) -> dict[str, Any]:
+    """Load a checkpoint with ``weights_only=True``, without the frameworks that wrote it.
+
+    Objects of training frameworks become empty shells, and nothing of theirs is imported or
+    run; classes of any other package are refused as always.
+
+    Args:
+        path: A local file.
+
+    Returns:
+        dict: Its content.
+
+    Raises:
+        UserError: it is missing, unreadable, or needs a class of another package.
+    """
+    shells = [_shell(name) for name in _unsafe_names(path) if name.split('.')[0] in _PACKAGES]
+    if not shells:
+        return checks.check_checkpoint(path)
+    with torch.serialization.safe_globals(shells):
+        return checks.check_checkpoint(path)
+
+
+def _unsafe_names(path: str) -> list[str]:
+    """Names of the classes that torch would refuse, none where it cannot tell."""
+    if not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'):  # before torch 2.6
+        return []
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except checks.UNREADABLE:  # not a file, cut off, or older than torch 1.6: loading says why
+        return []
+
+
+def _shell(name: str) -> type:
+    """Return an inert class that torch takes for the one of that name."""
+    module, _, qualname = name.rpartition('.')
+    return type(qualname, (_Inert,), {'__module__': module, '__qualname__': qualname})
