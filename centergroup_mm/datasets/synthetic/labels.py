@@ -5,9 +5,10 @@ Meaning of the labels, which follow COCO and CrowdPose:
 - A keypoint is (x, y, v) in pixels; the middle of the upper left pixel is (0, 0).
 - v = 2: labelled and visible, the part of the body that carries the joint is the topmost thing at
   its place and the joint lies on the side of the body that faces the camera.
-- v = 1: labelled but hidden, by another person, by a thing or by the person's own body (the face
-  of a person seen from the back is hidden by the head).
-- v = 0: not labelled because it lies outside of the image; x and y are 0 as well.
+- v = 1: labelled but hidden, by another person, by a thing or by the person's own body, where an
+  annotator can tell its place: a joint next to it on the skeleton is visible.
+- v = 0: not labelled, x and y are 0 as well: outside of the image, on the far side of the head
+  (nobody labels the nose of a person seen from the back) or hidden with all its neighbours.
 - bbox: left, top, width and height of the whole body cut at the image border, hidden parts
   included; pixel c covers [c, c + 1).
 - segmentation: polygons around the visible pixels of the person; area: the number of these pixels.
@@ -29,6 +30,13 @@ _FEW_PIXELS = 10
 _PART_OK = np.zeros((19, 32), dtype=bool)
 for _joint, _parts in VISIBLE_ON.items():
     _PART_OK[_joint, list(_parts)] = True
+# Joints next to each other: seeing one tells an annotator where the other is.
+_LINKS = np.array(
+    [(0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12),
+     (11, 12), (11, 13), (13, 15), (12, 14), (14, 16), (0, 17), (17, 18), (5, 18), (6, 18)]
+)  # fmt: skip
+_NEXT_TO = np.zeros((19, 19), dtype=bool)
+_NEXT_TO[_LINKS[:, 0], _LINKS[:, 1]] = _NEXT_TO[_LINKS[:, 1], _LINKS[:, 0]] = True
 
 
 @dataclass
@@ -96,7 +104,9 @@ def _visibility(
     joints = bodies.joints[who]
     depth = joints[:5, 2] - bodies.head[who, 2]
     radius = bodies.head_radius[who]
-    shown[:5] &= depth > np.array([0.15, 0.2, 0.2, -0.35, -0.35]) * radius
+    facing = np.ones(19, dtype=bool)
+    facing[:5] = depth > np.array([0.15, 0.2, 0.2, -0.35, -0.35]) * radius
+    shown &= facing & inside
     if long_hair[who]:
         shown[3:5] = False
     # Shoulders and hips on the far side of a body seen from its side lie behind the trunk.
@@ -105,7 +115,8 @@ def _visibility(
         shown[left : left + 2] &= joints[left : left + 2, 2] - middle > -0.62 * abs(
             np.linalg.norm(joints[left] - joints[left + 1]) / 2
         )
-    return np.where(inside, 1 + shown, 0)
+    guessed = (_NEXT_TO & shown).any(axis=1)
+    return np.where(inside & facing & (shown | guessed), 1 + shown, 0)
 
 
 def _polygons(mask: np.ndarray, left: int, top: int) -> list[list[float]]:

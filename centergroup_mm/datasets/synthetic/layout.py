@@ -86,7 +86,9 @@ class Layout:
         spot, columns = self._grid(rng, number)
         # Body heights: around what fits the cell of a person, with a spread that grows with it.
         fits = self.size[0] / columns * 1.9 * (1 + target)
-        middle = np.clip(fits * np.exp(rng.normal() * 0.35), low * 1.1, high)
+        # Few people would always be as large as they may: let the bound vary, too.
+        bound = low * (high / low) ** rng.uniform(0.5, 1)
+        middle = np.clip(fits * np.exp(rng.normal() * 0.35), low * 1.1, bound)
         spread = rng.uniform(0.08, 0.5) * (1 - 0.6 * target)
         height = middle * np.exp(rng.normal(size=number) * spread)
         # Where the group stands, if it stands close together, and how far it may spread.

@@ -16,7 +16,7 @@ from .presets import get_preset
 from .scene import make_scene
 from .skeleton import COCO_JOINTS, COCO_LINKS, CROWDPOSE_JOINTS, CROWDPOSE_LINKS
 
-GENERATOR_VERSION = '1.0'
+GENERATOR_VERSION = '1.1'
 FORMATS = {'coco': ('coco',), 'crowdpose': ('crowdpose',), 'both': ('coco', 'crowdpose')}
 FILE_NAMES = {'coco': 'person_keypoints.json', 'crowdpose': 'crowdpose.json'}
 _JOINTS = {'coco': (COCO_JOINTS, COCO_LINKS), 'crowdpose': (CROWDPOSE_JOINTS, CROWDPOSE_LINKS)}
