@@ -1,0 +1,76 @@
+"""Make a checkpoint small enough to share: weights and data set meta only, in half if wanted.
+
+    python tools/publish_checkpoint.py work_dirs/RUN/iter_8000.pth small.pth --half
+
+Optimizer, schedule and logs are left out, so training cannot be resumed from the result; it
+loads everywhere else like any checkpoint, also with weights_only=True.  Half precision costs
+half of the bytes; weights are widened again when they are loaded into a model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from centergroup_mm.apis import cli
+from centergroup_mm.apis.errors import UserError, run_tool
+
+
+def publish(checkpoint: dict, half: bool) -> dict:
+    """The part of a checkpoint that testing needs.
+
+    Args:
+        checkpoint: as mmengine writes it, with ``state_dict`` and ``meta``.
+        half: store floating point tensors in float16.
+
+    Raises:
+        UserError: a weight is not finite in half precision.
+    """
+    state = {}
+    for name, value in checkpoint['state_dict'].items():
+        if half and value.is_floating_point():
+            value = value.half()
+            if not torch.isfinite(value).all():
+                raise UserError(f'{name} does not fit into half precision: leave out --half')
+        state[name] = value.cpu().contiguous()
+    meta = checkpoint.get('meta', {})
+    kept = ('dataset_meta', 'dataset_meta_arrays', 'iter', 'epoch', 'mmengine_version')
+    return dict(state_dict=state, meta={key: meta[key] for key in kept if key in meta})
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.make_parser(__doc__ or '')
+    parser.add_argument('source', help='checkpoint that training wrote')
+    parser.add_argument('target', help='file to write')
+    parser.add_argument('--half', action='store_true', help='store weights in float16')
+    parser.add_argument('--force', action='store_true', help='overwrite the target')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Read, shrink, write."""
+    args = parse_args()
+    source, target = Path(args.source), Path(args.target)
+    if not source.is_file():
+        raise UserError(f'{source}: no such checkpoint')
+    if target.exists() and not args.force:
+        raise UserError(f'{target} exists: choose another name or pass --force')
+    try:
+        checkpoint = torch.load(source, map_location='cpu', weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f'{source} is not a checkpoint that can be loaded safely: {reason}') from error
+    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+        raise UserError(f'{source}: not a training checkpoint, it holds no state_dict')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(publish(checkpoint, args.half), target)
+    sizes = [path.stat().st_size / 1e6 for path in (source, target)]
+    print(f'{target}: {sizes[1]:.1f} MB (from {sizes[0]:.1f} MB)')
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main))
