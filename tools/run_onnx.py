@@ -11,9 +11,11 @@ The JSON of an image is {"image", "width", "height", "joints", "poses"}, that of
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # broken files are reported below
 import cv2
 import numpy as np
 import onnxruntime
@@ -102,9 +104,9 @@ def run_video(path, out, session, info, threshold):
         frames.append({'poses': find_poses(session, info, image, threshold)})
         writer.write(draw(image, frames[-1]['poses'], info['skeleton']))
         print(f'\rframe {len(frames)}', end='', file=sys.stderr)
-    print(file=sys.stderr)
     if writer is None:
         raise ValueError(f'{path} is not a readable video')
+    print(file=sys.stderr)
     writer.release()
     result = {'video': path.name, 'width': size[0], 'height': size[1], 'joints': info['joints']}
     (out / f'{path.stem}.json').write_text(json.dumps({**result, 'frames': frames}))

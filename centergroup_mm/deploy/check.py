@@ -82,7 +82,9 @@ def tied_peaks(
 
     That is where, among the peaks that fill the slots of a type, two lie in one window of the
     suppression with values closer than ``margin``, or one outside comes as close to the last
-    one inside.  Convolutions of two backends differ by more than that.
+    one inside, which convolutions of two backends may turn round; and where a type has so few
+    peaks that pixels of no height fill slots that are always kept.  Those are neighbours, and
+    attention cannot tell them apart.
 
     Args:
         graph: its heatmaps are looked at.
@@ -97,7 +99,9 @@ def tied_peaks(
     maps = detection.maps * full[:, None]
     tied = torch.zeros(len(maps), dtype=torch.bool)
     for part, size in ((maps[:, :-1], head.joint_nms), (maps[:, -1:], head.center_nms)):
-        last = rank_values(find_peaks(part, size), head.num_slots)[0][..., -1:, None]
+        ranked = rank_values(find_peaks(part, size), head.num_slots)[0]
+        last = ranked[..., -1:, None]
+        tied |= (ranked[..., head.min_slots - 1] <= margin).any(1)
         near = (part >= window_maximum(part, size) - margin) & (part >= last - margin)
         near &= part > margin
         around = F.avg_pool2d(near.float(), size, stride=1, padding=size // 2) * size**2

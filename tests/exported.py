@@ -1,0 +1,89 @@
+"""Models with weights that see peaks everywhere, as checkpoints, programs and files.
+
+Tracing a graph with free sizes takes time for each of its operations, so the export to ONNX that
+runs every time is that of the tiny model with four convolutions in the place of its HRNet.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from torch import nn
+
+import centergroup_mm  # noqa: F401
+from centergroup_mm.deploy import InferenceGraph
+from centergroup_mm.deploy.export import export_onnx, export_program
+from centergroup_mm.deploy.load import load_graph
+
+from .conftest import ROOT
+
+TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
+_FOLDER = tempfile.TemporaryDirectory()  # goes when the tests end
+
+
+@functools.cache
+def short_config() -> Path:
+    """A config file: the tiny model with a short backbone and one encoder layer."""
+    path = Path(_FOLDER.name) / 'short.py'
+    path.write_text(
+        f"""_base_ = ['{TINY}']
+model = dict(
+    backbone=dict(
+        _delete_=True, type='ResNet', depth=18, num_stages=1, strides=(1,), dilations=(1,),
+        out_indices=(0,), base_channels=16, stem_channels=16),
+    head=dict(num_slots=12, neck=dict(num_layers=1)),
+    test_cfg=dict(flip_test=True))
+test_pipeline = [
+    dict(type='LoadImage'), dict(type='CenterGroupResize', input_size=(192, 192)),
+    dict(type='PackPoseInputs')]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+"""
+    )
+    return path
+
+
+def scatter_peaks(model: nn.Module) -> None:
+    """Give a model random weights with which its heatmaps have many clear peaks."""
+    final = set(model.head.detector.final_layers)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_var.uniform_(0.5, 1.5)
+        elif isinstance(module, nn.Conv2d) and module in final:
+            nn.init.normal_(module.weight, std=0.1)
+            nn.init.constant_(module.bias, 1.5)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+
+
+@functools.cache
+def checkpoint(config: Path) -> Path:
+    """A checkpoint file of a config."""
+    init_default_scope('mmpose')
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(config).model)
+    with torch.no_grad():
+        scatter_peaks(model)
+    path = Path(_FOLDER.name) / f'{config.stem}.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def graph(config: Path, precision: str = 'float32') -> InferenceGraph:
+    """The eager inference graph, a new one each time."""
+    return load_graph(Config.fromfile(config), str(checkpoint(config)), precision)[0]
+
+
+@functools.cache
+def onnx_file() -> Path:
+    """The exported file of the short model."""
+    config = short_config()
+    path = Path(_FOLDER.name) / 'short.onnx'
+    built, metadata = load_graph(Config.fromfile(config), str(checkpoint(config)))
+    export_onnx(export_program(built), path, metadata)
+    return path

@@ -1,0 +1,105 @@
+"""``torch.compile``, ``torch.export`` and reduced precision of the whole inference path."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from centergroup_mm.deploy import check
+from centergroup_mm.deploy.export import export_program
+
+from . import exported
+
+#: batch, height and width of inputs; all differ from what is traced with
+SHAPES = ((3, 96, 64), (4, 64, 128), (1, 128, 128))
+
+
+def inputs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures of drawn people with some padding on the left and at the bottom."""
+    pictures = check.synthetic_pictures(batch, (width, height))
+    image = torch.from_numpy(np.stack(pictures))
+    content = torch.tensor([[8.0 * (i % 2), 0.0, width, height - 4.0 * i] for i in range(batch)])
+    return image, content
+
+
+def assert_same(ours, theirs, atol: float) -> None:
+    """All four outputs agree."""
+    assert len(ours) == len(theirs) == 4 and bool(theirs[3].any())
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, atol=atol, rtol=0)
+
+
+@pytest.fixture(scope='module')
+def graph():
+    """The tiny model."""
+    return exported.graph(exported.TINY)
+
+
+@torch.no_grad()
+def test_one_graph_without_breaks_serves_every_size(graph):
+    torch._dynamo.reset()
+    graphs = []
+
+    def count(module: torch.fx.GraphModule, example_inputs: list) -> torch.fx.GraphModule:
+        """A backend that counts the graphs and runs them as they are."""
+        graphs.append(module)
+        return module
+
+    compiled = torch.compile(graph, backend=count, fullgraph=True, dynamic=True)
+    for shape in SHAPES[:2]:  # a batch of one would be a second graph, as torch always makes it
+        assert_same(compiled(*inputs(*shape)), graph(*inputs(*shape)), atol=0)
+    assert len(graphs) == 1
+
+
+@torch.no_grad()
+def test_exported_program_serves_every_size(graph):
+    module = export_program(graph).module()
+    for shape in SHAPES:
+        assert_same(module(*inputs(*shape)), graph(*inputs(*shape)), atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not any(shutil.which(name) for name in ('c++', 'g++', 'clang++')),
+    reason='inductor needs a C++ compiler',
+)
+@torch.no_grad()
+def test_compiled_code(graph):
+    torch._dynamo.reset()
+    compiled = torch.compile(graph, fullgraph=True, dynamic=True)
+    compared = 0
+    for batch, side in ((2, 64), (3, 96)):
+        image, content = check.prepare(check.synthetic_pictures(batch), side)
+        keep = ~check.tied_peaks(graph, image, content)
+        tensors = torch.from_numpy(image), torch.from_numpy(content)
+        ours, theirs = ([f[torch.from_numpy(keep)] for f in m(*tensors)] for m in (compiled, graph))
+        found = check.compare(ours, theirs, tolerance=0.05)
+        assert found.same and found.visibility < 1e-3 and found.score < 1e-3, found
+        compared += found.joints
+    assert compared > 0
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+@torch.no_grad()
+def test_reduced_precision_keeps_float32_where_it_counts(graph, precision):
+    reduced = exported.graph(exported.TINY, precision)
+    tensors = inputs(2, 96, 64)
+    dtypes = set()
+    hook = reduced.model.backbone.conv1.register_forward_hook(
+        lambda module, args, output: dtypes.add(output.dtype)
+    )
+    poses = reduced(*tensors)
+    hook.remove()
+    assert dtypes == {getattr(torch, precision)}
+    assert [field.dtype for field in poses] == [torch.float32] * 3 + [torch.bool]
+    assert all(torch.isfinite(field).all() for field in poses)
+    with reduced._autocast('cpu'):
+        ours = reduced.detect(*tensors)[0].maps
+    theirs = graph.detect(*tensors)[0].maps
+    assert ours.dtype == torch.float32
+    difference = float((ours - theirs).abs().max() / theirs.std())
+    limit = {'bfloat16': 0.25, 'float16': 0.04}[precision]  # mantissas of 8 and 11 bits
+    assert 0 < difference < limit, difference
