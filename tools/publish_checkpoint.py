@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from centergroup_mm.apis import cli
+from centergroup_mm.apis.checks import check_checkpoint
 from centergroup_mm.apis.errors import UserError, run_tool
 
 
@@ -55,16 +56,10 @@ def main() -> None:
     """Read, shrink, write."""
     args = parse_args()
     source, target = Path(args.source), Path(args.target)
-    if not source.is_file():
-        raise UserError(f'{source}: no such checkpoint')
     if target.exists() and not args.force:
         raise UserError(f'{target} exists: choose another name or pass --force')
-    try:
-        checkpoint = torch.load(source, map_location='cpu', weights_only=True)
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f'{source} is not a checkpoint that can be loaded safely: {reason}') from error
-    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+    checkpoint = check_checkpoint(str(source))
+    if 'state_dict' not in checkpoint:
         raise UserError(f'{source}: not a training checkpoint, it holds no state_dict')
     target.parent.mkdir(parents=True, exist_ok=True)
     torch.save(publish(checkpoint, args.half), target)
