@@ -3,10 +3,10 @@
 # The classes are those of centergroup_w32_coco.py; backbone, embedding width, hidden size and
 # embedding CNNs are reduced.  Data: synthetic crowds, no download:
 #
-#   python tools/make_synthetic.py data/synthetic/demo_train --preset demo --num 2000 --seed 0 \
-#       --size 192 192
+#   python tools/make_synthetic.py data/synthetic/demo_train --preset demo --num 2500 --seed 0 \
+#       --size 256 256
 #   python tools/make_synthetic.py data/synthetic/demo_val --preset demo --num 200 --seed 1 \
-#       --size 192 192
+#       --size 256 256
 #   python tools/train.py configs/centergroup_tiny_synthetic.py
 #
 # `make demo` does all of it, evaluates and draws.
@@ -15,8 +15,10 @@ _base_ = ['./_base_/default_runtime.py']
 max_iters = 1000
 channels = 64
 width = 16
+# The 1/4 map feeds heatmaps and embeddings alike: its branch is wider than HRNet's rule says.
+finest = 32
 num_joints = 17
-input_size = (192, 192)
+input_size = (256, 256)
 
 codec = dict(type='AttentionGroupingCodec', input_size=input_size, sigma=2)
 
@@ -30,33 +32,33 @@ model = dict(
     backbone=dict(
         type='HRNet',
         in_channels=3,
-        # The stock deviation of 0.001 suits pre-trained weights; from scratch Adam's first steps
-        # would make all filters alike.
+        # The stock deviation of 0.001 is replaced in training from a checkpoint.
         init_cfg=[
             dict(type='Kaiming', layer='Conv2d'),
             dict(type='Constant', val=1, layer='_BatchNorm')
         ],
         extra=dict(
             stage1=dict(
-                num_modules=1, num_branches=1, block='BOTTLENECK',
-                num_blocks=(1, ), num_channels=(32, )),
+                num_modules=1, num_branches=1, block='BASIC',
+                num_blocks=(1, ), num_channels=(2 * width, )),
             stage2=dict(
                 num_modules=1, num_branches=2, block='BASIC',
-                num_blocks=(1, 1), num_channels=(width, 2 * width)),
+                num_blocks=(1, 1), num_channels=(finest, 2 * width)),
             stage3=dict(
                 num_modules=1, num_branches=3, block='BASIC',
-                num_blocks=(1, 1, 1), num_channels=(width, 2 * width, 4 * width)),
+                num_blocks=(1, 1, 1), num_channels=(finest, 2 * width, 4 * width)),
             stage4=dict(
                 num_modules=1, num_branches=4, block='BASIC',
                 num_blocks=(1, 1, 1, 1),
-                num_channels=(width, 2 * width, 4 * width, 8 * width)))),
+                num_channels=(finest, 2 * width, 4 * width, 8 * width)))),
     head=dict(
         type='CenterGroupHead',
         # scenes of the demo preset have at most six people; crowds are tested with 30 slots
         num_slots=12,
         detector=dict(
             type='CenterHigherHRNetHead',
-            in_channels=width,
+            in_channels=finest,
+            deconv_channels=width,
             num_joints=num_joints,
             with_tags=False,
             num_blocks=1,
@@ -65,13 +67,14 @@ model = dict(
                 layer=['Conv2d', 'ConvTranspose2d'],
                 override=dict(type='Normal', name='final_layers', std=0.001)),
             heatmap_loss=dict(
-                type='MultiLevelHeatmapLoss', foreground_weight=10.0, loss_weight=200.0)),
+                type='MultiLevelHeatmapLoss', foreground_weight=10.0, loss_weight=100.0)),
         neck=dict(
             type='CenterGroupNeck',
-            in_channels=width,
+            in_channels=finest,
             num_joints=num_joints,
             channels=channels,
-            num_blocks=1,
+            # a 1x1 convolution: residual blocks here would cost as much as the whole detector
+            num_blocks=0,
             hidden=2 * channels,
             dropout=0.0),
         grouping=dict(
@@ -85,7 +88,8 @@ model = dict(
             sigmas=[
                 0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
                 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089
-            ]),
+            ],
+            location_weight=0.1),
         decoder=codec),
     test_cfg=dict(flip_test=True, multiscale_test=False, score_thr=0.0))
 

@@ -30,7 +30,7 @@ from centergroup_mm.datasets.synthetic import write_dataset
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
 
 ROOT = Path(__file__).resolve().parents[1]
-SETS = (('demo_train', 'demo', 2000, 0), ('demo_val', 'demo', 200, 1), ('full_val', 'full', 200, 2))
+SETS = (('demo_train', 'demo', 2500, 0), ('demo_val', 'demo', 200, 1), ('full_val', 'full', 200, 2))
 # Proposals of each type while evaluating crowds; training on small groups takes fewer.
 CROWD_SLOTS = 30
 
@@ -166,7 +166,7 @@ def main() -> None:
 
     clock = time.time()
     cfg = demo_config(args)
-    step(2, f'training from scratch, {cfg.train_cfg.max_iters} iterations, about six minutes')
+    step(2, f'training from scratch, {cfg.train_cfg.max_iters} iterations')
     runner = Runner.from_cfg(cfg)
     runner.register_hook(Progress())
     runner.train()
