@@ -112,6 +112,33 @@ def test_test_writes_metrics_and_predictions(trained: tuple[Path, str], tmp_path
     assert (tmp_path / 'predictions.pkl').stat().st_size > 0
 
 
+def test_published_checkpoints_are_small_and_load(
+    trained: tuple[Path, str], tmp_path: Path, call: Callable
+) -> None:
+    source, target = trained[0] / 'epoch_2.pth', tmp_path / 'small.pth'
+    status, output = call('publish_checkpoint.py', source, target, '--half')
+    assert status == 0, output
+    content = torch.load(target, weights_only=True)
+    full = torch.load(source, weights_only=True)
+    assert set(content) == {'state_dict', 'meta'}
+    for name, value in full['state_dict'].items():
+        half = value.half() if value.is_floating_point() else value
+        assert torch.equal(content['state_dict'][name], half)
+    assert content['meta']['dataset_meta'] == full['meta']['dataset_meta']
+    assert target.stat().st_size < source.stat().st_size
+    status, output = call('publish_checkpoint.py', source, target)
+    assert status == 2 and '--force' in last_error(output)
+    status, output = tool('test.py', CONFIG, target, '--work-dir', tmp_path / 'run', cwd=tmp_path)
+    assert status == 0 and 'toy/AP' in output
+    full['state_dict']['large'] = torch.tensor([1e6])
+    torch.save(full, tmp_path / 'large.pth')
+    status, output = call(
+        'publish_checkpoint.py', tmp_path / 'large.pth', tmp_path / 'other.pth', '--half'
+    )
+    assert status == 2 and 'leave out --half' in last_error(output)
+    assert not (tmp_path / 'other.pth').exists()
+
+
 def test_two_processes(tmp_path: Path) -> None:
     launch = ('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2')
     arguments = ('--work-dir', tmp_path / 'run', '--launcher', 'pytorch')

@@ -59,19 +59,20 @@ def draw_poses(
 
 
 def montage(pictures: Sequence[np.ndarray], columns: int, gap: int = 6) -> np.ndarray:
-    """Pictures of one size side by side on white.
+    """Pictures side by side on white, in cells as large as the largest.
 
     Args:
         pictures: [H x W x 3] uint8 each.
         columns: pictures in a row.
         gap: pixels between them.
     """
-    height, width = pictures[0].shape[:2]
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
     rows = -(-len(pictures) // columns)
     sheet = np.full(
         (rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, dtype=np.uint8
     )
     for index, picture in enumerate(pictures):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = picture
+        high, wide = picture.shape[:2]
+        sheet[top : top + high, left : left + wide] = picture
     return sheet

@@ -1,0 +1,89 @@
+"""Draw the poses a model finds, several images to a sheet.
+
+    python tools/draw_poses.py configs/centergroup_small_synthetic.py \\
+        centergroup_mm/zoo/centergroup_small_synthetic.pth data/synthetic/full_val/images \\
+        poses.jpg --num 6 --score-thr 0.3
+
+The images are those of a folder, in the order of their names, or the files given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import cv2
+from mmengine.config import Config
+from mmpose.apis import inference_bottomup, init_model
+from tqdm import tqdm
+
+import centergroup_mm  # noqa: F401
+from centergroup_mm.apis import checks, cli
+from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.visualization import draw_poses, montage
+
+ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.make_parser(__doc__ or '')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('images', help='an image or a folder of images')
+    parser.add_argument('out', help='picture to write')
+    parser.add_argument('--num', type=int, default=9, help='images to draw, default 9')
+    parser.add_argument('--first', type=int, default=0, help='images to pass over, default 0')
+    parser.add_argument('--columns', type=int, default=3, help='images side by side, default 3')
+    parser.add_argument('--side', type=int, default=512, help='long side drawn, default 512')
+    parser.add_argument('--score-thr', type=float, default=0.3, help='of poses, default 0.3')
+    parser.add_argument('--visible-thr', type=float, default=0.3, help='of joints, default 0.3')
+    parser.add_argument('--device', default='cpu', help='default cpu')
+    parser.add_argument('--force', action='store_true', help='overwrite the picture')
+    return parser.parse_args()
+
+
+def find_images(path: Path, first: int, num: int) -> list[Path]:
+    """Image files at ``path``; UserError if there are none."""
+    if path.is_file():
+        return [path]
+    found = sorted(p for p in path.glob('*') if p.suffix.lower() in ENDINGS)[first : first + num]
+    if not found:
+        raise UserError(f'{path}: no images ({", ".join(ENDINGS)})')
+    return found
+
+
+def main() -> None:
+    """Load, infer, draw."""
+    args = parse_args()
+    out = Path(args.out)
+    if out.exists() and not args.force:
+        raise UserError(f'{out} exists: choose another name or pass --force')
+    images = find_images(Path(args.images), args.first, args.num)
+    if not Path(args.config).is_file():
+        raise UserError(f'config not found: {args.config}')
+    checks.check_checkpoint(args.checkpoint)
+    logging.getLogger('mmengine').setLevel(logging.ERROR)
+    model = init_model(Config.fromfile(args.config), args.checkpoint, device=args.device)
+    pictures = []
+    for path in tqdm(images, unit='img'):
+        image = cv2.imread(str(path))
+        if image is None:
+            raise UserError(f'{path}: not a readable image')
+        found = inference_bottomup(model, image)[0].pred_instances
+        kept = found.bbox_scores >= args.score_thr
+        visible = found.keypoint_scores[kept] >= args.visible_thr
+        title = f'{path.name}: {kept.sum()} people'
+        links = model.dataset_meta['skeleton_links']
+        scale = args.side / max(image.shape[:2])
+        keypoints = found.keypoints[kept]
+        pictures.append(draw_poses(image, keypoints, visible, links, title, scale))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(out), montage(pictures, columns=args.columns))
+    print(f'{out}: {len(pictures)} images')
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main))
