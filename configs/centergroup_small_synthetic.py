@@ -1,0 +1,43 @@
+# A small CenterGroup for synthetic crowds of the full difficulty, trained for an hour or more, not minutes.
+#
+# The model of centergroup_mm/zoo/ comes from here:
+#
+#   python tools/make_synthetic.py data/synthetic/full_train --preset full --num 10000 --seed 0
+#   python tools/make_synthetic.py data/synthetic/full_val --preset full --num 200 --seed 2
+#   python tools/train.py configs/centergroup_small_synthetic.py
+#   python tools/publish_checkpoint.py work_dirs/centergroup_small_synthetic/iter_2900.pth \
+#       centergroup_mm/zoo/centergroup_small_synthetic.pth --half
+_base_ = ['./centergroup_tiny_synthetic.py']
+
+max_iters = 2900
+train_set, val_set = 'full_train', 'full_val'
+val_file = f'{_base_.data_root}{val_set}/person_keypoints.json'
+
+model = dict(
+    backbone=dict(
+        extra=dict(
+            stage2=dict(num_blocks=(2, 2)),
+            stage3=dict(num_blocks=(2, 2, 2)),
+            stage4=dict(num_blocks=(2, 2, 2, 2)))),
+    head=dict(num_slots=30))
+
+train_dataloader = dict(
+    dataset=dict(
+        ann_file=f'{train_set}/person_keypoints.json',
+        data_prefix=dict(img=f'{train_set}/images/')))
+val_dataloader = dict(
+    dataset=dict(
+        ann_file=f'{val_set}/person_keypoints.json', data_prefix=dict(img=f'{val_set}/images/')))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=val_file)
+test_evaluator = val_evaluator
+
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=200, start_factor=0.05, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR', begin=200, end=max_iters, T_max=max_iters - 200,
+        eta_min_ratio=0.01, by_epoch=False)
+]
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(checkpoint=dict(interval=max_iters // 10))
