@@ -31,3 +31,19 @@ def test_demo_leaves_numbers_and_pictures(tmp_path):
         assert (tmp_path / 'run' / picture).stat().st_size > 1000
     assert 'Average precision on scenes the model has never seen' in result.stdout
     assert 'Next:' in result.stdout
+
+
+def test_other_scenes_are_not_replaced(tmp_path):
+    folder = tmp_path / 'data' / 'demo_train'
+    folder.mkdir(parents=True)
+    (folder / 'manifest.json').write_text('{"generator": "0.9"}')
+    result = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'run_demo.py'), '--data-root', str(folder.parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 2
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith(f'error: {folder} holds other scenes') and '--data-root' in line

@@ -25,6 +25,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
+from centergroup_mm.apis.errors import UserError, run_tool
 from centergroup_mm.apis.evaluation import ap_by_crowd_level
 from centergroup_mm.datasets.synthetic import write_dataset
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
@@ -85,15 +86,21 @@ def prepare(args: argparse.Namespace) -> None:
     """Write the three data sets that are not there yet."""
     size = tuple(Config.fromfile(args.config).input_size)
     for name, preset, _, seed in SETS:
-        num = args.num_train if name == 'demo_train' else args.num_val
-        write_dataset(
-            Path(args.data_root) / name,
-            preset=preset,
-            num=num,
-            seed=seed,
-            size=size,
-            workers=os.cpu_count() or 1,
-        )
+        folder = Path(args.data_root) / name
+        try:
+            write_dataset(
+                folder,
+                preset=preset,
+                num=args.num_train if name == 'demo_train' else args.num_val,
+                seed=seed,
+                size=size,
+                workers=os.cpu_count() or 1,
+            )
+        except FileExistsError as error:
+            raise UserError(
+                f'{folder} holds other scenes, perhaps of an older version: remove it, or name '
+                'another folder with --data-root'
+            ) from error
 
 
 def demo_config(args: argparse.Namespace) -> Config:
@@ -240,4 +247,4 @@ def last_checkpoint(work_dir: Path) -> str:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_tool(main))
