@@ -1,7 +1,8 @@
-"""Models: heads, necks, grouping modules, losses and assigners."""
+"""Models: data preprocessor, heads, necks, grouping modules, losses and assigners."""
 
 from mmpose.registry import MODELS
 
+from .data_preprocessors import *  # noqa: F403
 from .grouping import AttentionGrouping
 from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403

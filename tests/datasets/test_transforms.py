@@ -89,12 +89,43 @@ def test_resize_pads_with_black_around_the_middle():
 @pytest.mark.parametrize('path', files_of('pipeline'))
 def test_resize_of_the_authors_program(path):
     data = np.load(path)
-    if data['meta/multiscale']:
-        pytest.skip('the first of several scales has another size')
-    results = CenterGroupResize(int(data['meta/image_size']))({'img': data['in/image']})
-    np.testing.assert_array_equal(results['img'], data['in/resized_s0'])
+    scales = [2.0, 0.5] if data['meta/multiscale'] else None
+    resize = CenterGroupResize(int(data['meta/image_size']), aug_scales=scales)
+    results = resize({'img': data['in/image']})
+    images = results['img'] if scales else [results['img']]
+    # The program's order is 2, 1, 0.5; ours has the original scale first.
+    for image, index in zip(images, (1, 0, 2) if scales else (0,), strict=True):
+        np.testing.assert_array_equal(image, data[f'in/resized_s{index}'])
+    assert results['img_shape'] == tuple(data['meta/input_hw'])
     np.testing.assert_array_equal(results['input_center'], data['meta/center'])
     np.testing.assert_allclose(results['input_scale'], data['meta/scale'] * 200, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('image', 'short_side', 'scales', 'expected'),
+    [
+        ((640, 480), 512, [2.0, 0.5], [(768, 512), (1536, 1024), (384, 256)]),
+        ((640, 480), 512, [0.5], [(768, 512), (384, 256)]),
+        ((640, 480), 512, [2.0], [(704, 512), (1408, 1024)]),
+        ((427, 640), 640, [0.5, 1.5], [(640, 1024), (320, 512), (960, 1536)]),
+    ],
+)
+def test_sizes_of_several_scales(image, short_side, scales, expected):
+    results = CenterGroupResize(short_side, aug_scales=scales)(results_of(0, image))
+    assert [i.shape[1::-1] for i in results['img']] == expected
+    assert results['input_size'] == expected[0] and results['img_shape'] == expected[0][::-1]
+    assert results['aug_scales'] == scales
+
+
+def test_no_more_scales_give_one_image():
+    results = CenterGroupResize(128, aug_scales=[])(results_of(0))
+    assert isinstance(results['img'], np.ndarray) and 'aug_scales' not in results
+
+
+@pytest.mark.parametrize('scales', [[0.75], [2.0, 0.3], [0.0], [-1.0]])
+def test_scales_need_a_common_grid(scales):
+    with pytest.raises(ValueError, match='multiple of the smallest'):
+        CenterGroupResize(128, aug_scales=scales)
 
 
 # ---- random affine ------------------------------------------------------------------------

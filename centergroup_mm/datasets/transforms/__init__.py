@@ -1,6 +1,7 @@
 """Transforms that MMPose lacks."""
 
 from .heatmap_mask import CrowdHeatmapMask
+from .packing import PackMultiScaleInputs
 from .padding_mask import BottomupPaddingMask
 from .random_affine import CenterGroupRandomAffine
 from .resize import CenterGroupResize
@@ -10,4 +11,5 @@ __all__ = [
     'CenterGroupRandomAffine',
     'CenterGroupResize',
     'CrowdHeatmapMask',
+    'PackMultiScaleInputs',
 ]

@@ -12,7 +12,7 @@ from mmpose.structures.bbox import get_warp_matrix
 
 
 def fit_short_side(
-    image_size: tuple[int, int], short_side: int, size_factor: int = 64
+    image_size: tuple[int, int], short_side: float, size_factor: int = 64
 ) -> tuple[tuple[int, int], np.ndarray]:
     """Size of the network input for an image, and how much of the image it covers.
 
@@ -29,7 +29,7 @@ def fit_short_side(
         - [w, h] of the input in pixels
         - [w, h] of the region it covers, in pixels of the image, float64
     """
-    short = (short_side + size_factor - 1) // size_factor * size_factor
+    short = int((short_side + size_factor - 1) // size_factor * size_factor)
     axis = 0 if image_size[0] < image_size[1] else 1  # of the short side
     length = image_size[axis]
     other = short / length * image_size[1 - axis]
@@ -41,6 +41,31 @@ def fit_short_side(
     return size, np.array(covered)
 
 
+def pyramid_multiples(aug_scales: Sequence[float]) -> list[int]:
+    """How many times the smallest scale each scale is, the original scale 1 first.
+
+    Args:
+        aug_scales: scales besides 1.
+
+    Raises:
+        ValueError: a scale is not positive or no whole multiple of the smallest, so that the
+            inputs would have no common grid.
+    """
+    scales = [1.0, *aug_scales]
+    smallest = min(scales)
+    multiples = [round(scale / smallest) if smallest > 0 else 0 for scale in scales]
+    exact = all(
+        abs(scale - multiple * smallest) < 1e-9
+        for scale, multiple in zip(scales, multiples, strict=True)
+    )
+    if not exact or smallest <= 0:
+        raise ValueError(
+            f'aug_scales {list(aug_scales)}: 1 and every other scale must be a whole multiple '
+            'of the smallest, such as [2.0, 0.5]'
+        )
+    return multiples
+
+
 @TRANSFORMS.register_module()
 class CenterGroupResize(BaseTransform):
     """Scale an image so that its short side fits and center it in a padded input.
@@ -49,40 +74,67 @@ class CenterGroupResize(BaseTransform):
     ``BottomupResize(resize_mode='expand')`` agrees for images of even size only, as it does not
     round the center.
 
+    For multi-scale testing the size of the *smallest* scale is rounded up and the others are
+    its multiples, so that all show the same region and their maps lie on one grid (program and
+    HigherHRNet).  MMPose's rounds each scale alone.  With scales 2, 1 and 0.5 the input at
+    scale 1 is a multiple of 128 pixels and may be larger than with a single scale.
+
     Required keys: ``img``.
 
-    Changed and added keys: ``img`` (black border), ``img_shape`` (h, w) and ``input_size``
-    [w, h] of the input, ``input_center`` and ``input_scale`` (x, y), ``warp_mat``; the last
-    three in pixels of the original image.
+    Changed and added keys: ``img`` (black border; a list of images with ``aug_scales``, the
+    original scale first), ``img_shape`` (h, w) and ``input_size`` [w, h] of the input at scale
+    1, ``input_center`` and ``input_scale`` (x, y) in pixels of the original image, ``warp_mat``
+    (original to scale 1) and, with several scales, ``aug_scales``.
 
     Args:
         input_size: short side of the input in pixels, or [w, h], of which the smaller counts.
         size_factor: both sides become multiples of it.
+        aug_scales: more scales for multi-scale testing (paper: 2 and 0.5).
+
+    Raises:
+        ValueError: 1 and ``aug_scales`` are not multiples of the smallest of them.
     """
 
-    def __init__(self, input_size: int | Sequence[int], size_factor: int = 64) -> None:
+    def __init__(
+        self,
+        input_size: int | Sequence[int],
+        size_factor: int = 64,
+        aug_scales: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         self.short_side = int(np.min(input_size))
         self.size_factor = size_factor
+        self.aug_scales = [float(scale) for scale in aug_scales or ()]
+        self.multiples = pyramid_multiples(self.aug_scales)
 
     def transform(self, results: dict) -> dict:
         """Warp the image and say how."""
         image = results['img']
         height, width = image.shape[:2]
-        size, covered = fit_short_side((width, height), self.short_side, self.size_factor)
+        smallest, covered = fit_short_side(
+            (width, height), self.short_side / self.multiples[0], self.size_factor
+        )
         # numpy rounds halves to even
         center = np.round(np.array([width / 2, height / 2]))
-        matrix = get_warp_matrix(center, covered, 0, size)
-        results['img'] = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+        sizes = [(smallest[0] * times, smallest[1] * times) for times in self.multiples]
+        matrices = [get_warp_matrix(center, covered, 0, size) for size in sizes]
+        images = [
+            cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+            for matrix, size in zip(matrices, sizes, strict=True)
+        ]
+        size = sizes[0]
+        results['img'] = images if self.aug_scales else images[0]
         results['img_shape'] = (size[1], size[0])
         results['input_size'] = size
         results['input_center'] = center
         results['input_scale'] = covered
-        results['warp_mat'] = matrix
+        results['warp_mat'] = matrices[0]
+        if self.aug_scales:
+            results['aug_scales'] = self.aug_scales
         return results
 
     def __repr__(self) -> str:
         return (
             f'{self.__class__.__name__}(input_size={self.short_side}, '
-            f'size_factor={self.size_factor})'
+            f'size_factor={self.size_factor}, aug_scales={self.aug_scales})'
         )

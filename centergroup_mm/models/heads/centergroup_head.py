@@ -13,7 +13,7 @@ from torch import Tensor
 from ..grouping import Poses
 from ..losses.centergroup_loss import PersonTargets
 from .centergroup_stages import CenterGroupStages
-from .content import content_mask
+from .content import content_mask, crop_views, images_by_cells
 
 
 @MODELS.register_module()
@@ -74,17 +74,30 @@ class CenterGroupHead(CenterGroupStages):
         """
         test_cfg = test_cfg or {}
         scales = feats if test_cfg.get('multiscale_test', False) else [feats]
+        flip_test = test_cfg.get('flip_test', False)
+        scales = [[view[-1] for view in (views if flip_test else [views])] for views in scales]
         flip_indices = None
-        if test_cfg.get('flip_test', False):
-            features = [torch.cat([view[-1] for view in views]) for views in scales]
+        if flip_test:
             flip_indices = torch.as_tensor(
-                batch_data_samples[0].metainfo['flip_indices'], device=features[0].device
+                batch_data_samples[0].metainfo['flip_indices'], device=scales[0][0].device
             )
-        else:
-            features = [views[-1] for views in scales]
+        metas = [sample.metainfo for sample in batch_data_samples]
+        results = [None] * len(metas)
+        # One round for images of one size: what is beyond an image must not reach it.
+        for cells, members in images_by_cells(metas, scales[0][0].shape[-2:]):
+            features = [crop_views(views, members, cells, scales[0][0]) for views in scales]
+            poses = self._predict_alike(features, [metas[i] for i in members], flip_indices)
+            instances = self.decoder.to_instances(poses, float(test_cfg.get('score_thr', 0.0)))
+            for index, instance in zip(members, instances, strict=True):
+                results[index] = instance
+        return results
+
+    def _predict_alike(
+        self, features: Sequence[Tensor], metas: Sequence[dict], flip_indices: Tensor | None
+    ) -> Poses:
+        """Poses of images that have the size of their canvas; arguments as of `detect`."""
         detection = self.detect(features, flip_indices)
         maps = detection.maps
-        metas = [sample.metainfo for sample in batch_data_samples]
         for image, meta in zip(maps, metas, strict=True):
             if not torch.isfinite(image).all():
                 raise ValueError(
@@ -94,8 +107,7 @@ class CenterGroupHead(CenterGroupStages):
         size = (maps.shape[-2], maps.shape[-1])
         masks = tuple(content_mask(metas, size, stride, maps.device) for stride in (4, 1))
         output, centers = self.infer(detection, masks, flip_indices)
-        poses = self.decoder.batch_decode(output, maps[:, :-1], centers.valid)
-        return self.decoder.to_instances(poses, float(test_cfg.get('score_thr', 0.0)))
+        return self.decoder.batch_decode(output, maps[:, :-1], centers.valid)
 
     def loss(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data_preprocessors.padded_images import PaddedImages
+
 
 def warped_ones(
     size: tuple[int, int], center: np.ndarray, scale: np.ndarray, original: tuple[int, int]
@@ -64,3 +66,53 @@ def content_mask(
         )
         mask[: inside.shape[0], : inside.shape[1]] = inside
     return torch.from_numpy(masks).to(device)
+
+
+def images_by_cells(
+    metas: Sequence[dict], canvas: tuple[int, int]
+) -> list[tuple[tuple[int, int], list[int]]]:
+    """Images of a batch that have the same size, in the order in which sizes come first.
+
+    Args:
+        metas: for each image ``input_size`` [w, h] in pixels; without it the image fills the
+            canvas.
+        canvas: (h, w) of the batch's feature maps at 1/4.
+
+    Returns:
+        for each size (h, w) in cells of the maps at 1/4, and which images have it.
+    """
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, meta in enumerate(metas):
+        size = tuple(canvas)
+        if 'input_size' in meta:
+            width, height = (-(-int(side) // 4) for side in meta['input_size'])
+            size = (min(height, canvas[0]), min(width, canvas[1]))
+        groups.setdefault(size, []).append(index)
+    return list(groups.items())
+
+
+def crop_views(
+    views: Sequence[Tensor], members: Sequence[int], cells: tuple[int, int], reference: Tensor
+) -> Tensor:
+    """Features of some images on their own part of the canvas.
+
+    Args:
+        views: [B x C x h x w] of the images and, with flip test, of the mirrored canvas, where
+            images end at the right border.
+        members: indices of V' images.
+        cells: (h, w) of their part on the maps of the original scale.
+        reference: features of the original scale, for the ratio of scales.
+
+    Returns:
+        [V * V' x C x h' x w'], all images and then all mirrored ones.
+    """
+    parts = []
+    for index, view in enumerate(views):
+        view = view.plain() if isinstance(view, PaddedImages) else view
+        height, width = (
+            cell * side // full
+            for cell, side, full in zip(cells, view.shape[-2:], reference.shape[-2:], strict=True)
+        )
+        part = view[:, :, :height, -width:] if index else view[:, :, :height, :width]
+        parts.append(part if len(members) == len(part) else part[list(members)])
+    return torch.cat(parts) if len(parts) > 1 else parts[0]

@@ -2,7 +2,8 @@
 model = dict(
     type='BottomupPoseEstimator',
     data_preprocessor=dict(
-        type='PoseDataPreprocessor',
+        # as PoseDataPreprocessor, and each of several test images is as if it were alone
+        type='CenterGroupDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True),
