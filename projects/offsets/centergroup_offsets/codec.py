@@ -1,0 +1,128 @@
+"""Codec of the baseline: targets, and poses from offsets and detected keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor
+
+from centergroup_mm.codecs import AttentionGroupingCodec
+from centergroup_mm.codecs.multilevel_heatmap import encode_centers, encode_heatmaps, inside_input
+from centergroup_mm.models.grouping import Poses, Proposals, refine_points, value_at
+
+from .offsets import match_keypoints
+
+
+@KEYPOINT_CODECS.register_module()
+class OffsetsCodec(BaseKeypointCodec):
+    """Targets for training and weight-free decoding for test.
+
+    Note:
+        - instance number: N
+        - keypoint number: K
+        - network input size: [w, h]
+
+    Encoded:
+        - heatmaps (list): [K+1 x h/4 x w/4] and [K+1 x h/2 x w/2], the center last
+        - centers (np.ndarray): [N x 2] mean of the visible joints in input pixels
+        - offsets (np.ndarray): [N x K x 2] from the center to every joint in input pixels
+        - offsets_visible (np.ndarray): [N x K] 1 if labelled and inside the input, else 0
+
+    Args:
+        input_size: [w, h] of the network input while training.
+        sigma: standard deviation of the Gaussians in cells, the same at both levels.
+        max_shift: furthest a keypoint may be from a regressed joint to replace it, as a share
+            of the longer side of the pose's box; the default None matches at any distance, as
+            our paper describes its baseline.  CenterNet matches only inside the object's box
+            (Section 6.2), its program up to 0.3 of the box, which it regresses; we have no
+            such box and take that of the regressed joints.
+    """
+
+    label_mapping_table = dict(
+        centers='centers', offsets='offsets', offsets_visible='offsets_visible'
+    )
+    field_mapping_table = dict(heatmaps='heatmaps', heatmap_mask='heatmap_mask')
+
+    def __init__(
+        self, input_size: Sequence[int], sigma: float = 2.0, max_shift: float | None = None
+    ) -> None:
+        super().__init__()
+        if max_shift is not None and max_shift <= 0:
+            raise ValueError(f'max_shift must be positive or None, got {max_shift}')
+        self.input_size = tuple(int(side) for side in input_size)
+        self.sigma = sigma
+        self.max_shift = max_shift
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
+        """Targets of one image.
+
+        Args:
+            keypoints: [N x K x 2] (x, y) in input pixels.
+            keypoints_visible: [N x K], above 0 if labelled; default all.
+
+        Returns:
+            see the class.
+        """
+        if keypoints_visible is None:
+            keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
+        visible = inside_input(keypoints, keypoints_visible, self.input_size)
+        centers, has_joint = encode_centers(keypoints, visible, self.input_size)
+        points = np.concatenate([keypoints, centers[:, None]], axis=1)
+        drawn = np.concatenate([visible, has_joint[:, None]], axis=1)
+        return dict(
+            heatmaps=[
+                encode_heatmaps(points, drawn, self.input_size, stride, self.sigma)
+                for stride in (4, 2)
+            ],
+            centers=centers,
+            # joints that are not labelled may lie anywhere; their offsets teach nothing
+            offsets=((keypoints - centers[:, None]) * visible[..., None]).astype(np.float32),
+            offsets_visible=visible.astype(np.float32),
+        )
+
+    def decode(self, encoded: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Poses of one image from its labels, the inverse of :meth:`encode` for round trips.
+
+        Args:
+            encoded: result of :meth:`encode`.
+
+        Returns:
+            keypoints [N x K x 2] in input pixels (the center where a joint is not visible) and
+            visibility [N x K].
+        """
+        return encoded['centers'][:, None] + encoded['offsets'], encoded['offsets_visible']
+
+    def batch_decode(
+        self, regressed: Tensor, centers: Proposals, keypoints: Proposals, maps: Tensor
+    ) -> Poses:
+        """Poses of all centers: every regressed joint becomes the closest detected keypoint of
+        its type, or stays where it is if there is none.
+
+        The score of a pose is the heatmap value of its center, as in CenterNet, and as in our
+        paper where nothing else is trained to score poses (Section 6.2, "Loss terms": poses
+        get "the confidence of [their] predicted center from heatmaps").  The score of a joint
+        is the heatmap value of the keypoint it is matched to, or the value at the regressed
+        place, which is low where nothing was detected.
+
+        Args:
+            regressed: joints [B x C x K x 2] in input pixels.
+            centers: flattened center proposals [B x C ...].
+            keypoints: proposals of the joints [B x K x R ...].
+            maps: merged heatmaps of the joints [B x K x H x W].
+
+        Returns:
+            Poses [B x C ...] in input pixels.
+        """
+        matches = match_keypoints(regressed, keypoints, self.max_shift)
+        x, y = regressed.floor().long().transpose(1, 2).unbind(-1)  # [B x K x C]
+        unmatched = value_at(maps, x, y).transpose(1, 2)
+        refined = refine_points(matches.points.to(regressed.dtype), maps)
+        places = torch.where(matches.matched[..., None], refined, regressed)
+        scores = torch.where(matches.matched, matches.scores, unmatched)
+        return Poses(places, scores.clamp(min=0), centers.scores * centers.valid, centers.valid)
+
+    to_instances = staticmethod(AttentionGroupingCodec.to_instances)
