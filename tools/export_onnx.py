@@ -49,13 +49,20 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--check', action='store_true', help='compare with the eager model after')
     parser.add_argument('--check-only', action='store_true', help='check OUT, export nothing')
     parser.add_argument('--images', help='folder of images to check with; default: drawn scenes')
+    parser.add_argument(
+        '--sides',
+        nargs='+',
+        type=int,
+        metavar='PIXELS',
+        help="short sides to check; default: a half, three quarters and all of the config's",
+    )
     parser.add_argument('--threads', type=int, default=2, help='of the check, default %(default)s')
     parser.add_argument(
         '--cfg-options', nargs='+', action=cli.OptionsAction, default={}, help=cli.CFG_OPTIONS_HELP
     )
     args = parser.parse_args()
-    if args.images and not (args.check or args.check_only):
-        parser.error('--images needs --check or --check-only')
+    if (args.images or args.sides) and not (args.check or args.check_only):
+        parser.error('--images and --sides need --check or --check-only')
     return args
 
 
@@ -76,22 +83,26 @@ def run_check(args: argparse.Namespace, graph: InferenceGraph, short_side: int) 
         pictures = check.synthetic_pictures(number)
     eager, exported = check.runners(graph, check.open_session(args.out))
     agree = True
-    for side in (short_side // 2, short_side * 3 // 4, short_side):
+    sides = args.sides or (short_side // 2, short_side * 3 // 4, short_side)
+    for side in sides:
         for batch in BATCHES:
             image, content = check.prepare(pictures[:batch], side)
-            tied = check.tied_peaks(graph, image, content)
-            results = [[field[~tied] for field in f(image, content)] for f in (eager, exported)]
-            found = check.compare(*results)
-            agree = agree and found.same
-            size = f'{image.shape[2]}x{image.shape[1]}'
+            results = [run(image, content) for run in (eager, exported)]
+            found, note = check.compare(*results), ''
+            if not found.same:
+                tied = check.tied_peaks(graph, image, content)
+                untied = check.compare(*([field[~tied] for field in each] for each in results))
+                agree = agree and untied.same
+                note = f'; {tied.sum()} images have tied peaks, {untied.moved} are in the others'
             print(
-                f'{size:>9} batch {batch}: people {sum(n for n, _ in found.people)} and '
-                f'{sum(n for _, n in found.people)}, {found.moved} of {found.joints} joints more '
-                f'than 0.1 px apart, the others {found.distance:.2g} px, visibility '
-                f'{found.visibility:.1g}, score {found.score:.1g}'
-                + (f'; {tied.sum()} images with tied peaks left out' if tied.any() else '')
+                f'{image.shape[2]:>5}x{image.shape[1]} batch {batch}: '
+                f'people {sum(n for n, _ in found.people)} and {sum(n for _, n in found.people)}, '
+                f'{found.moved} of {found.joints} joints more than 0.1 px apart{note}; the others '
+                f'{found.distance:.2g} px, visibility {found.visibility:.1g}, '
+                f'score {found.score:.1g}',
+                flush=True,
             )
-    inputs = check.prepare(pictures[:1], short_side)
+    inputs = check.prepare(pictures[:1], max(sides))
     ratio = check.speed_ratio(lambda: eager(*inputs), lambda: exported(*inputs))
     print(f'ONNX is {ratio:.2f}x as fast as eager torch (medians of ten, in alternation, batch 1)')
     return agree
