@@ -35,6 +35,8 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         sigma: standard deviation of the Gaussians in cells, the same at both levels.
         min_joints: this many best joints count for the score of a pose (paper, Eq. 14: 0).
         visible_thr: joints with a higher visibility count for the score.
+        by_visibility: poses are scored by their joints' visibility; False scores them by their
+            center alone (paper, Table 2, rows 1 and 2).
     """
 
     auxiliary_encode_keys = {'bbox'}
@@ -54,12 +56,14 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         sigma: float = 2.0,
         min_joints: int = 5,
         visible_thr: float = 0.5,
+        by_visibility: bool = True,
     ) -> None:
         super().__init__()
         self.input_size = tuple(input_size)
         self.sigma = sigma
         self.min_joints = min_joints
         self.visible_thr = visible_thr
+        self.by_visibility = by_visibility
 
     def encode(
         self,
@@ -121,7 +125,9 @@ class AttentionGroupingCodec(BaseKeypointCodec):
             maps: merged heatmaps of the joints [B x K x H x W], not masked.
             valid: centers that take part [B x C] bool.
         """
-        return decode_poses(output, maps, valid, self.min_joints, self.visible_thr)
+        return decode_poses(
+            output, maps, valid, self.min_joints, self.visible_thr, self.by_visibility
+        )
 
     @staticmethod
     def to_instances(poses: Poses, score_thr: float = 0.0) -> list[InstanceData]:

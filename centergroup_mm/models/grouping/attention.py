@@ -33,11 +33,22 @@ class GroupingOutput(NamedTuple):
 class AttentionGrouping(nn.Module):
     """Assemble a pose around every center by attention over keypoints of *all* types.
 
+    The last three arguments are the paper's ablations (Section 6.2, Tables 1 and 2).
+
     Args:
         num_joints: K.
         channels: D.
         head_channels: width of each joint type's attention head.
         mlp_channels: width of the two classification MLPs.
+        same_type_only: the head of a joint type sees the keypoints which the detector takes
+            for that type, and no others.
+        visibility: what tells whether a joint is visible: 'attention', an MLP on the center
+            and what its joint's head attends to (Eq. 11); 'center', an MLP on the center
+            alone; or None, nothing does.
+        classify_centers: an MLP tells whether a center is a person.
+
+    Raises:
+        ValueError: ``visibility`` is none of these.
     """
 
     def __init__(
@@ -46,15 +57,30 @@ class AttentionGrouping(nn.Module):
         channels: int = 128,
         head_channels: int = 64,
         mlp_channels: int = 128,
+        same_type_only: bool = False,
+        visibility: str | None = 'attention',
+        classify_centers: bool = True,
     ) -> None:
         super().__init__()
+        if visibility not in ('attention', 'center', None):
+            raise ValueError(
+                f"visibility must be 'attention', 'center' or None, got {visibility!r}"
+            )
+        self.same_type_only = same_type_only
+        self.visibility = visibility
+        self.classify_centers = classify_centers
         self.num_joints = num_joints
         self.head_channels = head_channels
         self.query = nn.Linear(channels, num_joints * head_channels)
         self.key = nn.Linear(channels, num_joints * head_channels)
-        self.value = nn.Linear(channels, num_joints * head_channels)
-        self.visibility_mlp = MLP(channels + head_channels, mlp_channels, mlp_channels, 1)
-        self.center_mlp = MLP(channels, mlp_channels, mlp_channels, 1)
+        # What a variant does not use is not there: weights without gradient stop DDP.
+        if visibility == 'attention':
+            self.value = nn.Linear(channels, num_joints * head_channels)
+            self.visibility_mlp = MLP(channels + head_channels, mlp_channels, mlp_channels, 1)
+        elif visibility == 'center':
+            self.visibility_mlp = MLP(channels, mlp_channels, mlp_channels, num_joints)
+        if classify_centers:
+            self.center_mlp = MLP(channels, mlp_channels, mlp_channels, 1)
 
     def _heads(self, x: Tensor) -> Tensor:
         """[B x N x (K d)] -> [B x K x N x d]."""
@@ -83,13 +109,14 @@ class AttentionGrouping(nn.Module):
             valid: keypoints that may be chosen [B x M] bool, at least one in each image.
 
         Returns:
-            GroupingOutput; attention, locations and logits are float32.
+            GroupingOutput; attention, locations and logits are float32.  Logits that nothing
+            predicts are zero.
         """
         query = self._heads(self.query(centers + center_encoding))  # [B x K x C x d]
         key = self._heads(self.key(keypoints + keypoint_encoding))  # [B x K x M x d]
-        value = self._heads(self.value(keypoints))
         logits = (query @ key.transpose(-1, -2)).float() / self.head_channels**0.5
-        logits = logits.masked_fill(~valid[:, None, None], torch.finfo(torch.float32).min)
+        seen = self._own_type(valid) if self.same_type_only else valid[:, None]  # [B x K or 1 x M]
+        logits = logits.masked_fill(~seen[:, :, None], torch.finfo(torch.float32).min)
         weights = logits.softmax(-1)  # [B x K x C x M]
 
         points = points.float()
@@ -99,13 +126,47 @@ class AttentionGrouping(nn.Module):
             hard = torch.einsum('bkcm,bmi->bcki', best, points)
             hard = hard / best.sum(-1).transpose(1, 2)[..., None]
 
+        visibility = self._visibility(centers, keypoints, weights)
+        center = centers.new_zeros(centers.shape[:2])
+        if self.classify_centers:
+            center = self.center_mlp(centers)[..., 0]
+        return GroupingOutput(
+            logits.transpose(1, 2), soft, hard, visibility.float(), center.float()
+        )
+
+    def _own_type(self, valid: Tensor) -> Tensor:
+        """Which keypoints each joint type's head sees if it sees its own type only.
+
+        Slots are sorted by type.  A type without a valid keypoint keeps its masked ones, as an
+        image without any does.
+
+        Args:
+            valid: [B x M].
+
+        Returns:
+            [B x K x M] bool.
+        """
+        types = torch.arange(self.num_joints, device=valid.device)
+        of_slot = types.repeat_interleave(valid.shape[1] // self.num_joints)
+        own = types[:, None] == of_slot  # [K x M]
+        seen = own & valid[:, None]
+        return seen | (own & ~seen.any(-1, keepdim=True))
+
+    def _visibility(self, centers: Tensor, keypoints: Tensor, weights: Tensor) -> Tensor:
+        """Logits of joints being visible.
+
+        Args:
+            centers, keypoints: embeddings [B x C x D] and [B x M x D].
+            weights: attention [B x K x C x M].
+
+        Returns:
+            [B x C x K].
+        """
+        if self.visibility is None:
+            return centers.new_zeros((*centers.shape[:2], self.num_joints))
+        if self.visibility == 'center':
+            return self.visibility_mlp(centers)
+        value = self._heads(self.value(keypoints))
         attended = (weights.to(value.dtype) @ value).transpose(1, 2)  # [B x C x K x d]
         center = centers[:, :, None].expand(-1, -1, self.num_joints, -1).to(attended.dtype)
-        visibility = self.visibility_mlp(torch.cat([center, attended], dim=-1))[..., 0]
-        return GroupingOutput(
-            logits.transpose(1, 2),
-            soft,
-            hard,
-            visibility.float(),
-            self.center_mlp(centers)[..., 0].float(),
-        )
+        return self.visibility_mlp(torch.cat([center, attended], dim=-1))[..., 0]

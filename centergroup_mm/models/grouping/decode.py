@@ -16,7 +16,8 @@ class Poses(NamedTuple):
 
     =============== =============== ==================================================
     keypoints       [B x C x K x 2] (x, y) in pixels of the network input
-    keypoint_scores [B x C x K]     probability that the joint is visible
+    keypoint_scores [B x C x K]     probability that the joint is visible, or the pose's score
+                                    where nothing predicts it
     scores          [B x C]         score of the pose
     valid           [B x C]         bool, False for slots without a center
     =============== =============== ==================================================
@@ -73,6 +74,7 @@ def decode_poses(
     valid: Tensor,
     min_joints: int = 5,
     visible_thr: float = 0.5,
+    by_visibility: bool = True,
 ) -> Poses:
     """Poses of all centers.
 
@@ -81,7 +83,13 @@ def decode_poses(
         maps: merged heatmaps of the joints [B x K x H x W], not masked.
         valid: [B x C] bool, centers that take part.
         min_joints, visible_thr: see :func:`pose_scores`.
+        by_visibility: score poses by their joints' visibility; else by the probability of
+            being a person alone, which the joints get as their scores, too (ablation, Table 2).
     """
-    visibility = output.visibility.sigmoid()
-    scores = pose_scores(visibility, output.center.sigmoid(), min_joints, visible_thr)
+    if by_visibility:
+        visibility = output.visibility.sigmoid()
+        scores = pose_scores(visibility, output.center.sigmoid(), min_joints, visible_thr)
+    else:
+        scores = output.center.sigmoid()
+        visibility = scores[..., None].expand_as(output.visibility)
     return Poses(refine_points(output.hard_points, maps), visibility, scores * valid, valid)

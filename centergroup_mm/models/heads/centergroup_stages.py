@@ -64,6 +64,7 @@ class CenterGroupStages(BaseHead):
         )
         self.loss_module = MODELS.build(loss)
         self.decoder = KEYPOINT_CODECS.build(decoder)
+        self._check_predictions(self.grouping[-1])
         self.num_joints = self.detector.num_joints
         self.num_slots = num_slots
         self.joint_nms = joint_nms
@@ -74,6 +75,24 @@ class CenterGroupStages(BaseHead):
         if freeze_detector_bn:
             for norm in self._detector_norms():
                 norm.requires_grad_(False)
+
+    def _check_predictions(self, grouping: nn.Module) -> None:
+        """Refuse losses and scores of what the grouping does not predict."""
+        has_visibility = grouping.visibility is not None
+        if self.decoder.by_visibility and not has_visibility:
+            raise ValueError(
+                'grouping predicts no visibility (visibility=None): set by_visibility=False in '
+                'the decoder'
+            )
+        for name, predicted, weight in (
+            ('visibility', has_visibility, self.loss_module.visibility_weight),
+            ('center', grouping.classify_centers, self.loss_module.center_weight),
+        ):
+            if weight and not predicted:
+                raise ValueError(
+                    f'grouping does not predict {name}: set {name}_weight=0 in the loss, not '
+                    f'{weight}'
+                )
 
     def _detector_norms(self) -> list[nn.Module]:
         return [m for m in self.detector.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
@@ -226,6 +245,10 @@ class CenterGroupStages(BaseHead):
             centers = Proposals(*map(torch.cat, zip(centers, mirrored, strict=True)))
             quarter = torch.cat([quarter, quarter.flip(-1)])
         output = self.group(detection.features, keypoints, centers, quarter, size)[-1]
+        if not self.grouping[-1].classify_centers:
+            # The heatmap's word is the only one on being a person; both views share it.
+            score = centers.flatten().scores.float().clamp(1e-6, 1 - 1e-6)
+            output = output._replace(center=score.logit())
         if flip_indices is not None:
             output = merge_mirrored(output, flip_indices, size[1])
         return output, flat_centers

@@ -70,7 +70,8 @@ class CenterGroupLoss(nn.Module):
         sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
         assigner: config of the assigner of centers to persons.
         center_weight, visibility_weight, location_weight: factors of the three losses
-            (authors' program: 1, 1, 0.02).
+            (authors' program: 1, 1, 0.02).  0 leaves the loss out, which a grouping without
+            that prediction needs (paper, Table 2).
         gamma: of the focal losses (authors' program: 2).
         min_oks: a visible joint teaches visibility only where its predicted location reaches
             this similarity (paper, footnote 4; authors' program: 0.5); 0 lets all teach.
@@ -184,16 +185,19 @@ class CenterGroupLoss(nn.Module):
                 all valid ones (authors' program: those not in an ignored region).
 
         Returns:
-            ``loss_center``, ``loss_visibility``, ``loss_location``.
+            ``loss_center``, ``loss_visibility``, ``loss_location``; the first two only with a
+            weight above 0.
         """
         targets = self.targets(centers, persons)
         counted = centers.valid if counted is None else counted & centers.valid
         center = torch.stack([output.center for output in outputs])
         visibility = torch.stack([output.visibility for output in outputs])
         points = torch.stack([output.soft_points for output in outputs])
-        return dict(
-            loss_center=self.center_weight * self.center_loss(center, counted, targets),
-            loss_visibility=self.visibility_weight
-            * self.visibility_loss(visibility, points, targets),
-            loss_location=self.location_weight * self.location_loss(points, targets),
-        )
+        losses = {}
+        if self.center_weight:
+            losses['loss_center'] = self.center_weight * self.center_loss(center, counted, targets)
+        if self.visibility_weight:
+            loss = self.visibility_loss(visibility, points, targets)
+            losses['loss_visibility'] = self.visibility_weight * loss
+        losses['loss_location'] = self.location_weight * self.location_loss(points, targets)
+        return losses

@@ -40,12 +40,14 @@ class CenterGroupNeck(BaseModule):
         num_joints: K.
         channels: D.
         num_blocks: residual blocks of each embedding CNN (paper: one).
-        num_layers: encoder layers.
+        num_layers: encoder layers; 0 is without transformer (paper, Table 1, rows 3 to 5).
         num_heads: attention heads of the encoder.
         hidden: width of the encoder's MLPs.
         dropout: in the encoder, while training.
         scale_weights: for multi-scale testing, how much the features of each scale count, the
             scale of the original input first.
+        position_encoding, type_encoding: let queries and keys know the place and the detected
+            type of a keypoint (paper, Table 1: rows without them).
         init_cfg: see mmengine.
     """
 
@@ -60,6 +62,8 @@ class CenterGroupNeck(BaseModule):
         hidden: int = 512,
         dropout: float = 0.1,
         scale_weights: Sequence[float] = (0.6, 0.2, 0.2),
+        position_encoding: bool = True,
+        type_encoding: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -69,8 +73,8 @@ class CenterGroupNeck(BaseModule):
         self.keypoint_embed = EmbeddingCNN(in_channels, channels, num_blocks)
         self.center_embed = EmbeddingCNN(in_channels, channels, num_blocks)
         self.initial_mlp = MLP(channels, channels, channels, final_relu=True)
-        self.position_proj = nn.Linear(channels, channels)
-        self.type_embed = nn.Embedding(num_joints + 1, channels)
+        self.position_proj = nn.Linear(channels, channels) if position_encoding else None
+        self.type_embed = nn.Embedding(num_joints + 1, channels) if type_encoding else None
         self.layers = nn.ModuleList(
             EncoderLayer(channels, num_heads, hidden, dropout) for _ in range(num_layers)
         )
@@ -132,10 +136,14 @@ class CenterGroupNeck(BaseModule):
             dim=1,
         )
         points = torch.cat([keypoints.points, centers.points], dim=1)
-        position = sine_encoding_at(padding_mask, points, size, self.channels)
-        types = torch.arange(self.num_joints, device=points.device).repeat_interleave(ranks)
-        types = torch.cat([types, types.new_full((centers.scores.shape[1],), self.num_joints)])
-        encoding = self.position_proj(position) + self.type_embed(types)
+        encoding = torch.zeros_like(features)
+        if self.position_proj is not None:
+            position = sine_encoding_at(padding_mask, points, size, self.channels)
+            encoding = self.position_proj(position)
+        if self.type_embed is not None:
+            types = torch.arange(self.num_joints, device=points.device).repeat_interleave(ranks)
+            types = torch.cat([types, types.new_full((centers.scores.shape[1],), self.num_joints)])
+            encoding = encoding + self.type_embed(types)
         # An image whose keypoints are all masked attends to all of them (authors' program).
         visible = keypoints.valid | ~keypoints.valid.any(1, keepdim=True)
         return (
