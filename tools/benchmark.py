@@ -4,30 +4,52 @@ Everything is run in one process and in alternation, with random weights; heatma
 from synthetic scenes, so no data and no checkpoint are needed. Ratios travel between machines,
 milliseconds do not; other programs on the same cores disturb both.
 
-    # the model of the paper, 512x512 with flip test
-    python tools/benchmark.py
+Grouping is compared with MMPose's own associative embedding (AE) from the very same merged maps
+to poses. AE gets painted tags: every person's tag is the same at all its joints and far from
+everyone else's, so its grouping problem is as easy as it can be. Tags and our embedding maps are
+given on both sides; a ratio that counts our embedding convolutions is printed too. The offsets
+baseline of projects/offsets joins where its package can be imported.
 
-    # a first look within a minute, with the numbers in a file
-    python tools/benchmark.py --quick --json work_dirs/benchmark.json
+Ratios and targets are those of the first --size with flip test, batch 1 and 1, 25 and 30 people,
+which are always measured. A target is judged at 512x512 only, on a CPU with two threads.
 
-    # another model, size and device
-    python tools/benchmark.py configs/centergroup_w48_coco.py --size 640 640 --device cuda
+    # the model of the paper: 512x512 and 832x512, batch 1 and 8, flip test on and off, 1 to 30
+    # people; about twenty minutes on two cores
+    python tools/benchmark.py --json work_dirs/benchmark.json --plots work_dirs/benchmark
+
+    # a first look within a minute
+    python tools/benchmark.py --quick
+
+    # another model and sizes, on a GPU
+    python tools/benchmark.py configs/centergroup_w48_coco.py --size 640x640 --device cuda
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.benchmark import format_report, run_benchmark
+from centergroup_mm.apis.benchmark import run_benchmark
+from centergroup_mm.apis.benchmark_plots import FILES, draw_plots
+from centergroup_mm.apis.benchmark_report import format_report
 from centergroup_mm.apis.errors import UserError, run_tool
 
 CONFIG = 'configs/centergroup_w32_coco.py'
-QUICK_REPEATS, QUICK_SECONDS = 5, 30.0
+#: seconds for each of test and training, and for both with what lies between
+QUICK_SECONDS, QUICK_TOTAL = 20.0, 44.0
+
+
+def size(text: str) -> tuple[int, int]:
+    """Read WxH."""
+    if not re.fullmatch(r'\d+x\d+', text):
+        raise argparse.ArgumentTypeError(f'{text} is not WIDTHxHEIGHT, such as 512x512')
+    width, height = text.split('x')
+    return int(width), int(height)
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,44 +58,92 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', nargs='?', default=CONFIG, help='config, default %(default)s')
     parser.add_argument(
         '--size',
-        nargs=2,
-        type=int,
-        default=(512, 512),
-        metavar=('W', 'H'),
-        help='network input in pixels, default 512 512',
+        nargs='+',
+        type=size,
+        default=[(512, 512), (832, 512)],
+        metavar='WxH',
+        help='network inputs in pixels, default 512x512 832x512',
     )
-    parser.add_argument('--people', type=int, default=25, help='an image, default %(default)s')
+    parser.add_argument(
+        '--people',
+        nargs='+',
+        type=int,
+        default=[1, 5, 10, 20, 25, 30],
+        metavar='N',
+        help='in an image, default 1 5 10 20 25 30; 1, 25 and 30 are always measured',
+    )
+    parser.add_argument(
+        '--batch', nargs='+', type=int, default=[1, 8], metavar='B', help='images, default 1 8'
+    )
+    parser.add_argument(
+        '--flip',
+        nargs='+',
+        choices=['on', 'off'],
+        default=['on', 'off'],
+        help='flip test, default on off',
+    )
     parser.add_argument('--repeats', type=int, default=10, help='rounds, default %(default)s')
+    parser.add_argument(
+        '--seconds',
+        type=float,
+        default=90.0,
+        help='about the most for each combination of size, batch and flip test and for training, '
+        'after which it goes on with fewer rounds; default %(default)s',
+    )
     parser.add_argument('--threads', type=int, default=2, help='on the CPU, default %(default)s')
     parser.add_argument('--device', default='cpu', help='cpu or cuda, default %(default)s')
     parser.add_argument(
-        '--quick', action='store_true', help='fewer rounds, so that it ends within a minute'
+        '--quick',
+        action='store_true',
+        help='first size, batch 1, flip test and 1, 25 and 30 people only, fewer rounds: every '
+        'ratio but that of batch 8 within a minute on two idle cores',
     )
     parser.add_argument('--json', metavar='FILE', help='write the numbers to this file')
+    parser.add_argument(
+        '--plots', metavar='FOLDER', help=f'draw {" and ".join(FILES)} into this folder'
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace these files')
     return parser.parse_args()
 
 
+def check_targets(args: argparse.Namespace) -> None:
+    """Raise a UserError before anything is measured if a file would be replaced."""
+    files = [Path(args.json)] if args.json else []
+    files += [Path(args.plots) / name for name in FILES] if args.plots else []
+    for path in files:
+        if path.exists() and not args.overwrite:
+            raise UserError(f'{path} exists: choose another name or pass --overwrite')
+
+
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print, write and draw."""
     args = parse_args()
+    cfg = checks.load_config(args.config)
+    check_targets(args)
     result = run_benchmark(
         args.config,
-        checks.load_config(args.config),
-        size=tuple(args.size),
-        people=args.people,
-        repeats=min(args.repeats, QUICK_REPEATS) if args.quick else args.repeats,
+        cfg,
+        sizes=args.size[:1] if args.quick else args.size,
+        people=[] if args.quick else args.people,
+        batches=[1] if args.quick else args.batch,
+        flips=[True] if args.quick else [choice == 'on' for choice in args.flip],
+        repeats=args.repeats,
         threads=args.threads,
         device=args.device,
-        limit=QUICK_SECONDS if args.quick else float('inf'),
+        seconds=min(args.seconds, QUICK_SECONDS) if args.quick else args.seconds,
+        total=QUICK_TOTAL if args.quick else float('inf'),
+        log=lambda line: print(f'measuring: {line}', file=sys.stderr, flush=True),
     )
     print(format_report(result))
-    if args.json:
-        path = Path(args.json)
-        try:
+    try:
+        if args.json:
+            path = Path(args.json)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(result, indent=2) + '\n')
-        except OSError as error:
-            raise UserError(f'cannot write {path}: {error}') from error
+        if args.plots:
+            draw_plots(result, args.plots)
+    except OSError as error:
+        raise UserError(f'cannot write the results: {error}') from error
 
 
 if __name__ == '__main__':

@@ -2,185 +2,240 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import platform
-import statistics
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 
+from .benchmark_case import Case
+from .benchmark_clock import STAGES, alternate, counted, peak_memory, summary
+from .benchmark_ratios import (
+    FEW,
+    LARGE_BATCH,
+    MANY,
+    PEOPLE,
+    TRAIN_BATCH,
+    crowded,
+    inference_ratios,
+    judge,
+)
 from .benchmark_workload import Workload
 from .errors import UserError
 
-#: ratio -> highest value wanted at 512x512 with flip test on a CPU
-TARGETS = {
-    'post_detector_over_detector': 0.5,
-    'train_step_over_detector': 1.5,
-    'peak_memory_over_detector': 1.5,
-}
-#: ratio -> the two timed calls it compares
-_COMPARED = {
-    'post_detector_over_detector': ('post_detector', 'detector'),
-    'embedding_over_detector': ('embedding', 'detector'),
-    'train_step_over_detector': ('train_step', 'train_detector'),
-}
-_LABELS = {
-    'detector': 'detector, image and mirror',
-    'embedding': 'embedding convolutions',
-    'post_detector': 'everything else after the detector',
-    'train_detector': 'training step, detector alone',
-    'train_step': 'training step, whole model',
-    'post_detector_over_detector': 'after the detector / detector',
-    'embedding_over_detector': 'embedding convolutions / detector',
-    'train_step_over_detector': 'training step / detector alone',
-    'peak_memory_over_detector': 'peak memory at test / detector alone',
-}
-
-
-def alternate(
-    calls: Mapping[str, Callable[[], Any]],
-    repeats: int,
-    device: torch.device | str = 'cpu',
-    limit: float = float('inf'),
-) -> dict[str, list[float]]:
-    """Time calls in turn, after one round that is not counted.
-
-    Args:
-        calls: what is timed.
-        repeats: counted rounds.
-        device: waited for on a GPU.
-        limit: no round starts that would probably end later than this, in seconds. If that
-            leaves the first round only, that one is counted.
-
-    Returns:
-        seconds of every counted round, for each call.
-    """
-    wait = torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    begin = time.perf_counter()
-    for done in range(repeats + 1):
-        if done and (time.perf_counter() - begin) * (done + 1) / done > limit:
-            break
-        for name, call in calls.items():
-            wait()
-            start = time.perf_counter()
-            call()
-            wait()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: values[1:] or values for name, values in seconds.items()}
-
-
-def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> int:
-    """Peak of what a call allocates beyond what was there before, weights and inputs, in bytes.
-
-    The allocator's own number on a GPU; on a CPU the running sum of the profiler's records,
-    which leaves out what libraries allocate past PyTorch.
-    """
-    if torch.device(device).type == 'cuda':
-        call()  # libraries set up their workspaces
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        call()
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated() - before
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
-        call()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'trace.json'
-        profile.export_chrome_trace(str(path))
-        events = json.loads(path.read_text())['traceEvents']
-    records = [event for event in events if event.get('name') == '[memory]']
-    total = peak = 0
-    for record in sorted(records, key=lambda record: record['ts']):
-        total += record['args']['Bytes']
-        peak = max(peak, total)
-    return peak
+Size = tuple[int, int]
 
 
 def run_benchmark(
     config: str,
     cfg: Config,
-    size: tuple[int, int] = (512, 512),
-    people: int = 25,
+    sizes: Sequence[Size] = ((512, 512), (832, 512)),
+    people: Sequence[int] = (1, 5, 10, 20, 25, 30),
+    batches: Sequence[int] = (1, 8),
+    flips: Sequence[bool] = (True, False),
     repeats: int = 10,
     threads: int = 2,
     device: str = 'cpu',
-    limit: float = float('inf'),
+    seconds: float = float('inf'),
+    total: float = float('inf'),
+    log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure all of it.
+
+    The first size with flip test, batch 1 and 1, 25 and 30 people is always measured, as the
+    ratios are taken there.
 
     Args:
         config: name of the config, for the report.
         cfg: the config itself; its weights are random.
-        size: (w, h) of the network input in pixels, multiples of 32.
-        people: in each image.
+        sizes: (w, h) of the network input in pixels, multiples of 32.
+        people: numbers of people in an image.
+        batches: images at once.
+        flips: with flip test, without.
         repeats: counted rounds.
         threads: of PyTorch on the CPU.
         device: ``cpu`` or ``cuda``.
-        limit: seconds for all rounds together, about; see :func:`alternate`.
+        seconds: about the most for each combination of size, batch and flip test, and for the
+            training step; see :func:`alternate`.
+        total: about the most for all, in seconds; every call is made at least once.
+        log: is told what is measured next.
 
     Returns:
-        ``ratios`` (medians over rounds), ``spread`` (their quartiles), ``seconds`` of the calls,
-        ``memory_mb``, ``targets`` and ``conditions``.
+        ``ratios`` (a number each), ``ratio_details`` (for each what :func:`judge` returns),
+        ``inference`` (a list of :func:`measure_case`), ``training`` and ``memory_mb``,
+        ``notes`` and ``conditions``.
+
+    Raises:
+        UserError: an argument is out of range, or there is no such device.
     """
-    if min(size) < 64 or any(side % 32 for side in size):
-        raise UserError(f'--size must be multiples of 32 from 64 on, got {size[0]} {size[1]}')
-    if min(people, repeats, threads) < 1:
-        raise UserError('--people, --repeats and --threads must be at least 1')
-    if device.startswith('cuda') and not torch.cuda.is_available():
-        raise UserError('no CUDA device here: use --device cpu')
+    check_arguments(sizes, people, batches, repeats, threads, device)
+    begin = time.perf_counter()
     torch.set_num_threads(threads)
-    work = Workload(cfg, size, people, device)
-    seconds = alternate(work.inference_calls(), repeats, device, limit / 3)
-    memory = {
-        'detector': peak_memory(work.detector, device) / 2**20,
-        'predict': peak_memory(work.predict, device) / 2**20,
-    }
-    seconds |= alternate(work.training_calls(), repeats, device, 2 * limit / 3)
-    spread = {
-        name: summary([a / b for a, b in zip(seconds[part], seconds[whole], strict=True)])
-        for name, (part, whole) in _COMPARED.items()
-    }
-    ratios = {name: values['median'] for name, values in spread.items()}
-    ratios['peak_memory_over_detector'] = memory['predict'] / memory['detector']
-    ratios['extra_peak_memory_mb'] = memory['predict'] - memory['detector']
+    work = Workload(cfg, device)
+    people = sorted({*people, FEW, PEOPLE, MANY})
+    combinations = dict.fromkeys([(sizes[0], True, 1), *itertools.product(sizes, flips, batches)])
+    images = max(TRAIN_BATCH, *batches)
+
+    def left() -> float:
+        return min(seconds, total - (time.perf_counter() - begin))
+
+    groups, reference, scenes = [], None, None
+    for size, flip, batch in sorted(combinations, key=lambda entry: sizes.index(entry[0])):
+        log(f'{size[0]}x{size[1]}, batch {batch}, flip test {"on" if flip else "off"}')
+        if scenes is None or scenes.size != size:
+            scenes = work.scenes(size, images, max(people))
+        case = Case(work, scenes, batch, flip)
+        beside = {}
+        if reference is not None and (size, flip, batch) == (sizes[0], True, LARGE_BATCH):
+            beside = dict(
+                single=reference.calls(people, PEOPLE)[f'end_to_end@{PEOPLE}'],
+            )
+        # half of what is left where everything has an end: training takes as long
+        limit = min(seconds, (total - (time.perf_counter() - begin)) / 2)
+        groups.append(measure_case(case, people, repeats, limit, beside))
+        if reference is None:
+            reference = case
+            log('peak memory')
+            memory = measure_memory(case)
+            log('training step')
+            training = alternate(
+                work.training_calls(scenes, TRAIN_BATCH, PEOPLE), repeats, device, left()
+            )
+
+    common = dict(size=list(sizes[0]), device=device, threads=threads)
+    details = ratio_details(groups, training, memory, common)
     return dict(
-        ratios=ratios,
-        targets=TARGETS,
-        spread=spread,
-        seconds={name: summary(values) for name, values in seconds.items()},
+        ratios={name: detail['median'] for name, detail in details.items()},
+        ratio_details=details,
+        inference=[
+            {key: value for key, value in group.items() if key != 'rounds_of'} for group in groups
+        ],
+        training={name: summary(values) for name, values in training.items()},
         memory_mb=memory,
+        notes=list(work.notes),
         conditions=dict(
             config=config,
             weights='random',
-            size=list(size),
-            people=people,
-            flip_test=True,
-            batch_test=1,
-            batch_train=len(work.images),
+            maps='painted from synthetic crowds',
+            batch_train=TRAIN_BATCH,
             mixed_precision_train=work.amp,
             device=device,
             threads=threads,
-            repeats={name: len(values) for name, values in seconds.items()},
             torch=torch.__version__,
             machine=machine(device),
+            seconds_taken=round(time.perf_counter() - begin, 1),
         ),
     )
 
 
-def summary(values: list[float]) -> dict[str, float]:
-    """Median and quartiles."""
-    low, middle, high = (
-        statistics.quantiles(values, n=4, method='inclusive') if len(values) > 1 else 3 * values
+def measure_case(
+    case: Case,
+    people: Sequence[int],
+    repeats: int,
+    limit: float,
+    beside: dict[str, Callable[[], Any]],
+) -> dict[str, Any]:
+    """Time everything of one size, batch and flip test.
+
+    Args:
+        case: what is timed.
+        people: numbers of people.
+        repeats, limit: see :func:`alternate`.
+        beside: further calls in the same rounds.
+
+    Returns:
+        ``size``, ``batch``, ``flip``, ``rounds``, ``seconds`` (medians and quartiles of each
+        call), ``stages`` (the same for each number of people and stage) and ``rounds_of``
+        (the seconds of each round).
+    """
+    calls = {**case.calls(people, PEOPLE), **beside}
+    found = alternate(calls, repeats, case.work.device, limit)
+    rounds = {name: values for name, values in found.items() if not name.startswith('stages@')}
+    stages = {
+        str(count): {
+            stage: summary([entry[stage] for entry in counted(case.stage_seconds[count])])
+            for stage in STAGES
+        }
+        for count in people
+    }
+    return dict(
+        size=list(case.scenes.size),
+        batch=case.batch,
+        flip=case.flip,
+        rounds=len(rounds['detector']),
+        seconds={name: summary(values) for name, values in rounds.items()},
+        stages=stages,
+        rounds_of=rounds,
     )
-    return dict(median=middle, low=low, high=high)
+
+
+def measure_memory(case: Case) -> dict[str, float]:
+    """Peak memory of the detector and of a whole prediction in MB, beyond weights and inputs."""
+    levels, device = case.levels(PEOPLE), case.work.device
+    return dict(
+        detector=peak_memory(case.detector, device) / 2**20,
+        predict=peak_memory(lambda: case.predict(levels), device) / 2**20,
+    )
+
+
+def ratio_details(
+    groups: Sequence[dict[str, Any]],
+    training: dict[str, list[float]],
+    memory: dict[str, float],
+    common: dict[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """Every ratio with its conditions and target; the first group is where most are taken."""
+    test = dict(people=PEOPLE, flip=True, batch=1, **common)
+    special = {
+        'growth_1_to_30_over_detector': dict(people=[FEW, MANY]),
+        'ae_decode_over_grouping': dict(people=crowded(groups[0]['rounds_of'])),
+        'ae_decode_over_grouping_with_embedding': dict(people=crowded(groups[0]['rounds_of'])),
+    }
+    details = {
+        name: judge(name, values, {**test, **special.get(name, {})})
+        for name, values in inference_ratios(groups[0]['rounds_of']).items()
+    }
+    pairs = zip(training['train_step'], training['train_detector'], strict=True)
+    details['train_step_over_detector'] = judge(
+        'train_step_over_detector',
+        [whole / detector for whole, detector in pairs],
+        {**test, 'flip': False, 'batch': TRAIN_BATCH},
+    )
+    details['extra_peak_memory_mb'] = judge(
+        'extra_peak_memory_mb', [memory['predict'] - memory['detector']], test
+    )
+    for group in groups:
+        if 'single' in group['rounds_of']:
+            rounds = group['rounds_of']
+            pairs = zip(rounds['single'], rounds[f'end_to_end@{PEOPLE}'], strict=True)
+            details['throughput_8_over_1'] = judge(
+                'throughput_8_over_1',
+                [LARGE_BATCH * single / batch for single, batch in pairs],
+                {**test, 'batch': [1, LARGE_BATCH]},
+            )
+    return details
+
+
+def check_arguments(
+    sizes: Sequence[Size],
+    people: Sequence[int],
+    batches: Sequence[int],
+    repeats: int,
+    threads: int,
+    device: str,
+) -> None:
+    """Raise a UserError where something is out of range."""
+    for size in sizes:
+        if min(size) < 64 or any(side % 32 for side in size):
+            raise UserError(f'--size must be multiples of 32 from 64 on, got {size[0]} {size[1]}')
+    if min([*people, *batches, repeats, threads]) < 1:
+        raise UserError('--people, --batch, --repeats and --threads must be at least 1')
+    if device.startswith('cuda') and not torch.cuda.is_available():
+        raise UserError('no CUDA device here: use --device cpu')
 
 
 def machine(device: str) -> str:
@@ -191,40 +246,3 @@ def machine(device: str) -> str:
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def format_report(result: Mapping[str, Any]) -> str:
-    """Write the measurements as a table."""
-    given = result['conditions']
-    counts = given['repeats']
-    lines = [
-        f'{given["config"]} with random weights, {given["size"][0]}x{given["size"][1]}, '
-        f'{given["people"]} people an image',
-        f'{given["machine"]}, {given["device"]}, {given["threads"]} threads, '
-        f'torch {given["torch"]}',
-        '',
-        f'{"milliseconds":38}{"median":>9}{"quartiles":>19}{"rounds":>8}',
-    ]
-    for name, values in result['seconds'].items():
-        low, middle, high = (1000 * values[key] for key in ('low', 'median', 'high'))
-        between = f'{low:.1f} .. {high:.1f}'
-        lines.append(f'{_LABELS[name]:38}{middle:9.1f}{between:>19}{counts[name]:8}')
-    lines += ['', f'{"ratio":38}{"median":>9}{"quartiles":>19}{"wanted":>10}']
-    for name, value in result['ratios'].items():
-        if name not in _LABELS:
-            continue
-        spread = result['spread'].get(name)
-        between = f'{spread["low"]:.3f} .. {spread["high"]:.3f}' if spread else ''
-        target = result['targets'].get(name)
-        wanted = '' if target is None else f'<= {target}' + (' missed' if value > target else '')
-        lines.append(f'{_LABELS[name]:38}{value:9.3f}{between:>19}{wanted:>10}')
-    memory = result['memory_mb']
-    lines += [
-        '',
-        f'peak memory of test at batch 1 beyond weights: detector {memory["detector"]:.0f} MB, '
-        f'whole prediction {memory["predict"]:.0f} MB '
-        f'({result["ratios"]["extra_peak_memory_mb"]:+.0f} MB)',
-    ]
-    if min(counts.values()) == 1:
-        lines.append('one round only of some calls: a rough look')
-    return '\n'.join(lines)

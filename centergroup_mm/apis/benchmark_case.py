@@ -1,0 +1,211 @@
+"""Predictions that the benchmark times, whole and in parts.
+
+The parts are ``CenterGroupHead.predict`` itself with the parts before them replaced by results
+computed in advance.  Axis letters: B images, V views (2 with flip test: all images, then all
+mirrored images), K joints, T = K + 1 heatmap types.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+from ..models.grouping import mirror_heatmaps
+from .benchmark_baselines import TagDecoder
+from .benchmark_clock import Prepared, StageClock, replaced
+from .benchmark_scenes import Scenes
+from .benchmark_workload import Workload, paint, painted_over
+
+
+class Case:
+    """Predictions of one size, batch and flip test on or off.
+
+    Args:
+        work: the model.
+        scenes: pictures; the first ``batch`` are used.
+        batch: B.
+        flip: with flip test.
+    """
+
+    def __init__(self, work: Workload, scenes: Scenes, batch: int, flip: bool) -> None:
+        self.work, self.scenes, self.batch, self.flip = work, scenes, batch, flip
+        self.model, self.head = work.model, work.head
+        self.images = scenes.images[:batch]
+        self.test_cfg = dict(flip_test=flip, multiscale_test=False, score_thr=0.0)
+        self.flip_indices = torch.as_tensor(work.flip, device=work.device) if flip else None
+        size = np.array(scenes.size, dtype=np.float64)
+        self.query = PoseDataSample(
+            metainfo=dict(
+                input_size=scenes.size,
+                input_center=size / 2,
+                input_scale=size,
+                ori_shape=scenes.size[::-1],
+                img_shape=scenes.size[::-1],
+                flip_indices=work.flip,
+            )
+        )
+        self.decoder = TagDecoder(scenes.size, work.joints)
+        self.stage_clock = StageClock(self.head, work.device)
+        self.stage_seconds: dict[int, list[dict[str, float]]] = {}
+        with torch.no_grad():
+            self.features = self.extract()
+            self.feature = self.last_features()
+            self.output = self.head.detector((self.feature,))
+            self.embeddings = self.head.neck.embed([self.feature])
+
+    def queries(self) -> list[PoseDataSample]:
+        """Fresh samples of all images."""
+        return [copy.deepcopy(self.query) for _ in range(self.batch)]
+
+    # ---- inputs ----------------------------------------------------------------------------
+
+    def extract(self) -> Any:
+        """Backbone features of images and mirrored images, as the estimator computes them."""
+        if not self.flip:
+            return self.model.extract_feat(self.images)
+        return [
+            self.model.extract_feat(self.images),
+            self.model.extract_feat(self.images.flip(-1)),
+        ]
+
+    def last_features(self, features: Any = None) -> Tensor:
+        """The features that the head uses, [V B x C x h x w]."""
+        features = self.features if features is None else features
+        return torch.cat([view[-1] for view in features]) if self.flip else features[-1]
+
+    def levels(self, people: int) -> list[Tensor]:
+        """Painted heatmaps of all views, [V B x T x h x w] for both levels."""
+        levels = self.scenes.levels(self.batch, people)
+        if not self.flip:
+            return levels
+        order = self.head.with_center(self.flip_indices)
+        return [torch.cat([level, mirror_heatmaps(level, order)]) for level in levels]
+
+    def tags(self, people: int) -> Tensor:
+        """Painted tags of all views, [V B x K x h x w] at 1/4."""
+        tags = self.scenes.tags(self.batch, people)
+        if not self.flip:
+            return tags
+        return torch.cat([tags, mirror_heatmaps(tags, self.flip_indices)])
+
+    @torch.no_grad()
+    def maps(self, people: int) -> tuple[Tensor, ...]:
+        """What the detector returns, with painted heatmaps."""
+        return painted_over(self.output, self.levels(people))
+
+    def merged(self, people: int) -> Tensor:
+        """Painted maps at input resolution, [B x T x H x W]."""
+        return self.head.merge([self.levels(people)], self.flip_indices)
+
+    # ---- parts -----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def detector(self) -> tuple[Tensor, ...]:
+        """Backbone and heatmap head on all views."""
+        return self.head.detector((self.last_features(self.extract()),))
+
+    @torch.no_grad()
+    def embed(self) -> Any:
+        """The embedding convolutions."""
+        return self.head.neck.embed([self.feature])
+
+    @torch.no_grad()
+    def post_detector(self, maps: Sequence[Tensor]) -> list[Any]:
+        """From the detector's maps to poses, without the embedding convolutions."""
+        with (
+            replaced(self.head.detector, 'forward', lambda feats: maps),
+            replaced(self.head.neck, 'embed', lambda features: self.embeddings),
+        ):
+            return self.head.predict(self.features, self.queries(), self.test_cfg)
+
+    def grouping(self, merged: Tensor) -> list[Any]:
+        """From merged maps to poses, without the embedding convolutions."""
+        with replaced(self.head, 'merge', lambda *args: merged):
+            return self.post_detector(self.output)
+
+    def stages(self, people: int) -> Prepared:
+        """As :meth:`post_detector`; seconds of its stages go to ``stage_seconds``."""
+        seconds = self.stage_seconds.setdefault(people, [])
+
+        def measure(maps: Sequence[Tensor]) -> None:
+            seconds.append(self.stage_clock.measure(lambda: self.post_detector(maps)))
+
+        return Prepared(lambda: self.maps(people), measure)
+
+    def ae_inputs(self, people: int) -> tuple[Tensor, Tensor]:
+        """Merged maps and tags at input resolution, [B x K x H x W] and [B x V K x H x W]."""
+        tags = self.decoder.merge_tags(self.tags(people), self.flip_indices)
+        return self.merged(people)[:, :-1].contiguous(), tags
+
+    @torch.no_grad()
+    def offsets_grouping(self, detection: Any) -> list[Any]:
+        """The offsets baseline from merged maps to poses."""
+        head = self.work.offsets.head
+        with replaced(head, 'detect', lambda *args: detection):
+            return head.predict(self.features, self.queries(), self.test_cfg)
+
+    def offsets_inputs(self, people: int) -> Any:
+        """Merged maps and offset maps."""
+        offsets = self.work.offsets.offset_maps(self.feature, self.batch)
+        return self.work.offsets.detection(self.merged(people), offsets)
+
+    # ---- end to end ------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict(self, levels: Sequence[Tensor]) -> list[Any]:
+        """The whole prediction of the estimator, everything computed."""
+        self.model.test_cfg = self.test_cfg
+        hook = self.head.detector.register_forward_hook(
+            lambda module, inputs, output: paint(output, levels)
+        )
+        try:
+            return self.model.predict(self.images, self.queries())
+        finally:
+            hook.remove()
+
+    @torch.no_grad()
+    def ae_predict(self, given: tuple[Sequence[Tensor], Tensor]) -> Any:
+        """The same detector and merging, then poses by tags; tags are given, not computed."""
+        levels, tags = given
+        output = self.detector()
+        paint(output, levels)
+        heatmaps, _ = self.head.detector.split(output)
+        maps = self.head.merge([heatmaps], self.flip_indices)
+        return self.decoder.decode(maps[:, :-1], self.decoder.merge_tags(tags, self.flip_indices))
+
+    def calls(
+        self, people: Sequence[int], end_to_end: int
+    ) -> dict[str, Callable[[], Any] | Prepared]:
+        """Return all that is compared, ``NAME`` or ``NAME@PEOPLE``.
+
+        Args:
+            people: numbers of people in an image.
+            end_to_end: how many they are where whole predictions are timed.
+        """
+        calls: dict[str, Any] = dict(detector=self.detector, embedding=self.embed)
+        for count in people:
+            calls[f'post_detector@{count}'] = Prepared(
+                lambda count=count: self.maps(count), self.post_detector
+            )
+            calls[f'grouping@{count}'] = Prepared(
+                lambda count=count: self.merged(count), self.grouping
+            )
+            calls[f'stages@{count}'] = self.stages(count)
+            calls[f'ae_decode@{count}'] = Prepared(
+                lambda count=count: self.ae_inputs(count), lambda given: self.decoder.decode(*given)
+            )
+            if self.work.offsets is not None:
+                calls[f'offsets@{count}'] = Prepared(
+                    lambda count=count: self.offsets_inputs(count), self.offsets_grouping
+                )
+        calls[f'end_to_end@{end_to_end}'] = Prepared(lambda: self.levels(end_to_end), self.predict)
+        calls[f'ae_end_to_end@{end_to_end}'] = Prepared(
+            lambda: (self.levels(end_to_end), self.tags(end_to_end)), self.ae_predict
+        )
+        return calls

@@ -1,0 +1,192 @@
+"""Clocks of the benchmark: calls in alternation, stages of one call, peak memory."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+#: what a prediction does behind the detector, in this order
+STAGES = ('proposals', 'sampling', 'transformer', 'attention_and_decode')
+
+
+class Prepared(NamedTuple):
+    """A call whose input is made anew each time, and not timed.
+
+    ======= ======================== =========================================
+    prepare () -> Any                makes the input
+    call    (Any) -> Any             is timed
+    ======= ======================== =========================================
+    """
+
+    prepare: Callable[[], Any]
+    call: Callable[[Any], Any]
+
+
+def waiter(device: torch.device | str) -> Callable[[], None]:
+    """Return what waits until a device has done all its work."""
+    return torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
+
+
+def alternate(
+    calls: Mapping[str, Callable[[], Any] | Prepared],
+    repeats: int,
+    device: torch.device | str = 'cpu',
+    limit: float = float('inf'),
+) -> dict[str, list[float]]:
+    """Time calls in turn, after one round that is not counted.
+
+    Args:
+        calls: what is timed.
+        repeats: counted rounds.
+        device: waited for on a GPU.
+        limit: no round starts that would probably end later than this, in seconds. If that
+            leaves the first round only, that one is counted.
+
+    Returns:
+        seconds of every counted round, for each call.
+    """
+    wait = waiter(device)
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    begin = time.perf_counter()
+    for done in range(repeats + 1):
+        if done and (time.perf_counter() - begin) * (done + 1) / done > limit:
+            break
+        for name, call in calls.items():
+            given = (call.prepare(),) if isinstance(call, Prepared) else ()
+            run = call.call if isinstance(call, Prepared) else call
+            wait()
+            start = time.perf_counter()
+            run(*given)
+            wait()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: counted(values) for name, values in seconds.items()}
+
+
+def counted(values: list[Any]) -> list[Any]:
+    """Leave out the first round unless it is the only one."""
+    return values[1:] or values
+
+
+class StageClock:
+    """Stamps the stages of a prediction while it runs, without changing what it does.
+
+    A stage lasts from the end of the one before, so that nothing falls between two:
+    ``proposals`` from the detector's maps (merging levels and views included) to the chosen
+    proposals, ``sampling`` to the first encoder layer, ``transformer`` to the end of the last,
+    ``attention_and_decode`` to the poses as numpy arrays.
+
+    Args:
+        head: a ``CenterGroupHead``.
+        device: waited for at every stamp.
+    """
+
+    def __init__(self, head: nn.Module, device: torch.device | str) -> None:
+        self.head = head
+        self.wait = waiter(device)
+
+    def measure(self, call: Callable[[], Any]) -> dict[str, float]:
+        """Run a call that predicts once, and return the seconds of each stage.
+
+        Raises:
+            RuntimeError: a stage was not seen.
+        """
+        stamps: dict[str, float] = {}
+
+        def stamp(name: str) -> None:
+            self.wait()
+            stamps[name] = time.perf_counter()
+
+        propose, layers = self.head.propose, self.head.neck.layers
+
+        def stamped(*args: Any, **kwargs: Any) -> Any:
+            result = propose(*args, **kwargs)
+            stamp('proposals')
+            return result
+
+        hooks = [
+            layers[0].register_forward_pre_hook(lambda *_: stamp('sampling')),
+            layers[-1].register_forward_hook(lambda *_: stamp('transformer')),
+        ]
+        try:
+            with replaced(self.head, 'propose', stamped):
+                stamp('begin')
+                call()
+                stamp('attention_and_decode')
+        finally:
+            for hook in hooks:
+                hook.remove()
+        missing = [stage for stage in STAGES if stage not in stamps]
+        if missing:
+            raise RuntimeError(f'the prediction did not pass through {", ".join(missing)}')
+        times = [stamps['begin'], *(stamps[stage] for stage in STAGES)]
+        spans = zip(STAGES, times[1:], times[:-1], strict=True)
+        return {stage: end - begin for stage, end, begin in spans}
+
+
+@contextmanager
+def replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Put a function in the place of a method of one object for a while.
+
+    Raises:
+        RuntimeError: nothing called it, so that what was meant to be replaced was not.
+    """
+    used = False
+
+    def noticed(*args: Any, **kwargs: Any) -> Any:
+        nonlocal used
+        used = True
+        return function(*args, **kwargs)
+
+    setattr(owner, name, noticed)
+    try:
+        yield
+    finally:
+        delattr(owner, name)
+    if not used:
+        raise RuntimeError(f'{type(owner).__name__}.{name} was not called')
+
+
+def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> int:
+    """Peak of what a call allocates beyond what was there before, weights and inputs, in bytes.
+
+    The allocator's own number on a GPU; on a CPU the running sum of the profiler's records,
+    which leaves out what libraries allocate past PyTorch.
+    """
+    if torch.device(device).type == 'cuda':
+        call()  # libraries set up their workspaces
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+        call()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'trace.json'
+        profile.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())['traceEvents']
+    records = [event for event in events if event.get('name') == '[memory]']
+    total = peak = 0
+    for record in sorted(records, key=lambda record: record['ts']):
+        total += record['args']['Bytes']
+        peak = max(peak, total)
+    return peak
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Median and quartiles."""
+    low, middle, high = (
+        statistics.quantiles(values, n=4, method='inclusive') if len(values) > 1 else 3 * values
+    )
+    return dict(median=middle, low=low, high=high)

@@ -1,0 +1,160 @@
+"""The ratios of the benchmark: what each compares, under which conditions, and what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .benchmark_clock import summary
+
+#: the size that the targets are meant for, (w, h) in pixels, and the threads on a CPU
+TARGET_SIZE, TARGET_THREADS = (512, 512), 2
+#: people in an image: where one count is compared, where grouping is called crowded, and growth
+PEOPLE, CROWDED, FEW, MANY = 25, 20, 1, 30
+TRAIN_BATCH = 2
+LARGE_BATCH = 8
+
+
+class Target(NamedTuple):
+    """What a ratio is and what is wanted of it.
+
+    ======= ============= ====================================================
+    label   str           for the table
+    text    str           what is compared
+    upper   bool          the target is the most, not the least
+    cpu     float or None wanted with two threads at 512x512
+    gpu     float or None wanted on a GPU at 512x512
+    ======= ============= ====================================================
+    """
+
+    label: str
+    text: str
+    upper: bool
+    cpu: float | None
+    gpu: float | None
+
+
+TARGETS = {
+    'post_detector_over_detector': Target(
+        'after the detector / detector',
+        'from the detector\'s maps to poses, embedding convolutions excluded, over the detector',
+        True, 0.10, None,
+    ),
+    'growth_1_to_30_over_detector': Target(
+        'its growth from 1 to 30 people / detector',
+        'the same with 30 people minus with 1, over the detector',
+        True, 0.03, None,
+    ),
+    'ae_decode_over_grouping': Target(
+        'AE batch_decode / grouping',
+        'from merged maps to poses: MMPose\'s AssociativeEmbedding.batch_decode with painted tags '
+        'over the grouping with embedding maps given; the least favourable number of people',
+        False, 3.0, 15.0,
+    ),
+    'end_to_end_ae_over_ours': Target(
+        'end to end, AE / ours',
+        'from the normalised image to poses: the same detector with AE, its tags painted, over '
+        'the whole prediction with its embedding convolutions',
+        False, None, 3.0,
+    ),
+    'train_step_over_detector': Target(
+        'training step / detector alone',
+        'forward and backward pass of the whole model over that of the detector',
+        True, 1.35, None,
+    ),
+    'extra_peak_memory_mb': Target(
+        'extra peak memory at test in MB',
+        'peak of a prediction minus that of the detector, weights and inputs excluded',
+        True, 60.0, 60.0,
+    ),
+    'throughput_8_over_1': Target(
+        'images a second, batch 8 / batch 1',
+        'whole predictions',
+        False, None, 2.0,
+    ),
+    'ae_decode_over_grouping_with_embedding': Target(
+        'AE batch_decode / grouping and embedding',
+        'as ae_decode_over_grouping with our embedding convolutions counted, though the tags '
+        'are given',
+        False, None, None,
+    ),
+    'embedding_over_detector': Target(
+        'embedding convolutions / detector', 'embedding convolutions over the detector',
+        True, None, None,
+    ),
+}  # fmt: skip
+
+
+def inference_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Ratios of one size with flip test and batch 1, one for each round.
+
+    Args:
+        seconds: of :meth:`Case.calls` in alternation, with at least 1, 25 and 30 people.
+    """
+    detector = seconds['detector']
+
+    def over(above: Sequence[float], below: Sequence[float]) -> list[float]:
+        return [a / b for a, b in zip(above, below, strict=True)]
+
+    def plus(a: Sequence[float], b: Sequence[float], sign: int = 1) -> list[float]:
+        return [x + sign * y for x, y in zip(a, b, strict=True)]
+
+    counts = crowded(seconds)
+    grouped = [over(seconds[f'ae_decode@{n}'], seconds[f'grouping@{n}']) for n in counts]
+    embedded = [
+        over(seconds[f'ae_decode@{n}'], plus(seconds[f'grouping@{n}'], seconds['embedding']))
+        for n in counts
+    ]
+    growth = plus(seconds[f'post_detector@{MANY}'], seconds[f'post_detector@{FEW}'], -1)
+    return {
+        'post_detector_over_detector': over(seconds[f'post_detector@{PEOPLE}'], detector),
+        'growth_1_to_30_over_detector': over(growth, detector),
+        'ae_decode_over_grouping': min(grouped, key=lambda values: summary(values)['median']),
+        'end_to_end_ae_over_ours': over(
+            seconds[f'ae_end_to_end@{PEOPLE}'], seconds[f'end_to_end@{PEOPLE}']
+        ),
+        'ae_decode_over_grouping_with_embedding': min(
+            embedded, key=lambda values: summary(values)['median']
+        ),
+        'embedding_over_detector': over(seconds['embedding'], detector),
+    }
+
+
+def crowded(seconds: Mapping[str, Any]) -> list[int]:
+    """Measured numbers of people from 20 on."""
+    counts = [int(name.split('@')[1]) for name in seconds if name.startswith('ae_decode@')]
+    return [count for count in counts if count >= CROWDED]
+
+
+def judge(name: str, values: Sequence[float], conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a ratio beside its target.
+
+    Args:
+        name: a key of ``TARGETS``.
+        values: of each round.
+        conditions: ``people``, ``size``, ``flip``, ``batch``, ``device``, ``threads``.
+
+    Returns:
+        median and quartiles, ``what`` is compared, its ``conditions``, the ``target`` on this
+        kind of device or None, and whether it is ``met``: None without a target or where
+        size or threads are not those of the target.
+    """
+    target = TARGETS[name]
+    on_gpu = str(conditions['device']).startswith('cuda')
+    wanted = target.gpu if on_gpu else target.cpu
+    alike = tuple(conditions['size']) == TARGET_SIZE and (
+        on_gpu or conditions['threads'] == TARGET_THREADS
+    )
+    result: dict[str, Any] = dict(summary(list(values)), rounds=len(values))
+    median = result['median']
+    met = None
+    if wanted is not None and alike:
+        met = median <= wanted if target.upper else median >= wanted
+    result.update(
+        what=target.text,
+        conditions=dict(conditions),
+        target=wanted,
+        wanted=None if wanted is None else f'{"<=" if target.upper else ">="} {wanted:g}',
+        met=met,
+    )
+    return result
