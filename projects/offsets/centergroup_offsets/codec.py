@@ -37,9 +37,9 @@ class OffsetsCodec(BaseKeypointCodec):
         sigma: standard deviation of the Gaussians in cells, the same at both levels.
         max_shift: furthest a keypoint may be from a regressed joint to replace it, as a share
             of the longer side of the pose's box; the default None matches at any distance, as
-            our paper describes its baseline.  CenterNet matches only inside the object's box
-            (Section 6.2), its program up to 0.3 of the box, which it regresses; we have no
-            such box and take that of the regressed joints.
+            the CenterGroup paper describes its baseline (Section 6.2).  CenterNet matches only
+            near the object's box, in its program up to 0.3 of the longer side; it regresses
+            that box, here it is the one around the regressed joints.
     """
 
     label_mapping_table = dict(
@@ -102,8 +102,8 @@ class OffsetsCodec(BaseKeypointCodec):
         """Poses of all centers: every regressed joint becomes the closest detected keypoint of
         its type, or stays where it is if there is none.
 
-        The score of a pose is the heatmap value of its center, as in CenterNet, and as in our
-        paper where nothing else is trained to score poses (Section 6.2, "Loss terms": poses
+        The score of a pose is the heatmap value of its center, as in CenterNet, and as in the
+        CenterGroup paper where nothing else is trained to score poses (Section 6.2, "Loss terms": poses
         get "the confidence of [their] predicted center from heatmaps").  The score of a joint
         is the heatmap value of the keypoint it is matched to, or the value at the regressed
         place, which is low where nothing was detected.

@@ -42,7 +42,7 @@ class OffsetsDetection(NamedTuple):
 @MODELS.register_module()
 class OffsetsHead(BaseHead):
     """Detect joints and centers, regress every joint from its center, and move each to the
-    closest detected keypoint of its type ("Objects as Points", Section 6.2; Table 1 of the
+    closest detected keypoint of its type ("Objects as Points"; Section 6.2 and Table 1 of the
     CenterGroup paper, "Offsets + keypoint match.").
 
     The detector is CenterGroup's own, so the two differ in the grouping alone.  The branch is
@@ -66,7 +66,7 @@ class OffsetsHead(BaseHead):
         num_slots: proposals of each type (program and supplement C.2: 30).
         joint_nms, center_nms: windows of the non-maximum suppression in input pixels.
         center_thr: centers below give no pose (CenterGroup's threshold of proposals).
-        keypoint_thr: keypoints below are not matched ("Objects as Points", Section 6.2: 0.1).
+        keypoint_thr: keypoints below are not matched ("Objects as Points": 0.1).
         freeze_detector_bn: keep statistics and affine part of the detector's batch norms, as
             CenterGroup does when it starts from a trained detector.
         init_cfg: see mmengine.

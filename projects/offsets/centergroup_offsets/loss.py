@@ -10,8 +10,7 @@ from centergroup_mm.models.losses.centergroup_loss import mean_where
 
 @MODELS.register_module()
 class OffsetsLoss(nn.Module):
-    """L1 between regressed and annotated offsets, over labelled joints ("Objects as Points",
-    Section 6.2).
+    """L1 between regressed and annotated offsets, over labelled joints ("Objects as Points").
 
     Args:
         loss_weight: factor of the mean over joints, x and y in input pixels.  The paper names

@@ -151,10 +151,11 @@ def test_the_command_of_the_config_works_without_installing(data, tmp_path):
 
 @pytest.mark.slow
 def test_it_learns_a_few_scenes_by_heart(data, tmp_path):
+    """Poses come out where the annotations are only if every coordinate means the same."""
     cfg = tiny(data, tmp_path / 'run', 250)
-    cfg.train_dataloader.dataset.pipeline = [
-        step for step in cfg.train_dataloader.dataset.pipeline if step.type != 'RandomFlip'
-    ]
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    cfg.train_dataloader.dataset.pipeline = [s for s in pipeline if s.type != 'RandomFlip']
+    cfg.model.test_cfg.flip_test = False
     runner = Runner.from_cfg(cfg)
-    metrics = runner.train() and runner.val_loop.run()
-    assert metrics['coco/AP'] > 0.5
+    runner.train()
+    assert runner.message_hub.get_scalar('val/coco/AP').current() > 0.5
