@@ -103,8 +103,8 @@ class OffsetsCodec(BaseKeypointCodec):
         its type, or stays where it is if there is none.
 
         The score of a pose is the heatmap value of its center, as in CenterNet, and as in the
-        CenterGroup paper where nothing else is trained to score poses (Section 6.2, "Loss terms": poses
-        get "the confidence of [their] predicted center from heatmaps").  The score of a joint
+        CenterGroup paper where nothing else is trained to score poses (Section 6.2, "Loss
+        terms": "the confidence of its predicted center from heatmaps").  The score of a joint
         is the heatmap value of the keypoint it is matched to, or the value at the regressed
         place, which is low where nothing was detected.
 

@@ -263,9 +263,10 @@ class OffsetsHead(BaseHead):
 
 def _check_finite(detection: OffsetsDetection, metas: Sequence[dict]) -> None:
     """Raise a ValueError that names the first image whose maps hold NaN or infinite values."""
-    for maps, offsets, meta in zip(*detection, metas, strict=True):
-        if not (torch.isfinite(maps).all() and torch.isfinite(offsets).all()):
-            raise ValueError(
-                f'the maps of {meta.get("img_path", "an image")} are not finite: the '
-                'checkpoint or the image holds NaN or infinite values'
-            )
+    finite = torch.stack([torch.isfinite(part).flatten(1).all(1) for part in detection]).all(0)
+    if not finite.all():
+        path = metas[finite.tolist().index(False)].get('img_path', 'an image')
+        raise ValueError(
+            f'the maps of {path} are not finite: the checkpoint or the image holds NaN or '
+            'infinite values'
+        )
