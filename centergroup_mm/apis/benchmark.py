@@ -19,7 +19,6 @@ from .benchmark_ratios import (
     LARGE_BATCH,
     MANY,
     PEOPLE,
-    TRAIN_BATCH,
     crowded,
     inference_ratios,
     judge,
@@ -40,6 +39,7 @@ def run_benchmark(
     repeats: int = 10,
     threads: int = 2,
     device: str = 'cpu',
+    train_batch: int = 2,
     seconds: float = float('inf'),
     total: float = float('inf'),
     log: Callable[[str], None] = lambda line: None,
@@ -59,6 +59,7 @@ def run_benchmark(
         repeats: counted rounds.
         threads: of PyTorch on the CPU.
         device: ``cpu`` or ``cuda``.
+        train_batch: images of a training step.
         seconds: about the most for each combination of size, batch and flip test, and for the
             training step; see :func:`alternate`.
         total: about the most for all, in seconds; every call is made at least once.
@@ -77,37 +78,33 @@ def run_benchmark(
     torch.set_num_threads(threads)
     work = Workload(cfg, device)
     people = sorted({*people, FEW, PEOPLE, MANY})
-    combinations = dict.fromkeys([(sizes[0], True, 1), *itertools.product(sizes, flips, batches)])
-    images = max(TRAIN_BATCH, *batches)
+    images = max(train_batch, *batches)
 
     def left() -> float:
-        return min(seconds, total - (time.perf_counter() - begin))
+        return total - (time.perf_counter() - begin)
 
     groups, reference, scenes = [], None, None
-    for size, flip, batch in sorted(combinations, key=lambda entry: sizes.index(entry[0])):
+    for size, flip, batch in combinations(sizes, flips, batches):
         log(f'{size[0]}x{size[1]}, batch {batch}, flip test {"on" if flip else "off"}')
         if scenes is None or scenes.size != size:
             scenes = work.scenes(size, images, max(people))
         case = Case(work, scenes, batch, flip)
         beside = {}
         if reference is not None and (size, flip, batch) == (sizes[0], True, LARGE_BATCH):
-            beside = dict(
-                single=reference.calls(people, PEOPLE)[f'end_to_end@{PEOPLE}'],
-            )
-        # half of what is left where everything has an end: training takes as long
-        limit = min(seconds, (total - (time.perf_counter() - begin)) / 2)
+            beside = dict(single=reference.calls(people, PEOPLE)[f'end_to_end@{PEOPLE}'])
+        # the first leaves half of the time to training
+        limit = min(seconds, left() / (2 if reference is None else 1))
         groups.append(measure_case(case, people, repeats, limit, beside))
         if reference is None:
             reference = case
             log('peak memory')
             memory = measure_memory(case)
             log('training step')
-            training = alternate(
-                work.training_calls(scenes, TRAIN_BATCH, PEOPLE), repeats, device, left()
-            )
+            steps = work.training_calls(scenes, train_batch, PEOPLE)
+            training = alternate(steps, repeats, device, min(seconds, left()))
 
     common = dict(size=list(sizes[0]), device=device, threads=threads)
-    details = ratio_details(groups, training, memory, common)
+    details = ratio_details(groups, training, train_batch, memory, common)
     return dict(
         ratios={name: detail['median'] for name, detail in details.items()},
         ratio_details=details,
@@ -121,7 +118,7 @@ def run_benchmark(
             config=config,
             weights='random',
             maps='painted from synthetic crowds',
-            batch_train=TRAIN_BATCH,
+            batch_train=train_batch,
             mixed_precision_train=work.amp,
             device=device,
             threads=threads,
@@ -130,6 +127,14 @@ def run_benchmark(
             seconds_taken=round(time.perf_counter() - begin, 1),
         ),
     )
+
+
+def combinations(
+    sizes: Sequence[Size], flips: Sequence[bool], batches: Sequence[int]
+) -> list[tuple[Size, bool, int]]:
+    """All that is measured, size by size; first the one at which ratios are taken."""
+    chosen = dict.fromkeys([(sizes[0], True, 1), *itertools.product(sizes, flips, batches)])
+    return sorted(chosen, key=lambda entry: sizes.index(entry[0]))
 
 
 def measure_case(
@@ -185,6 +190,7 @@ def measure_memory(case: Case) -> dict[str, float]:
 def ratio_details(
     groups: Sequence[dict[str, Any]],
     training: dict[str, list[float]],
+    train_batch: int,
     memory: dict[str, float],
     common: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
@@ -203,7 +209,7 @@ def ratio_details(
     details['train_step_over_detector'] = judge(
         'train_step_over_detector',
         [whole / detector for whole, detector in pairs],
-        {**test, 'flip': False, 'batch': TRAIN_BATCH},
+        {**test, 'flip': False, 'batch': train_batch},
     )
     details['extra_peak_memory_mb'] = judge(
         'extra_peak_memory_mb', [memory['predict'] - memory['detector']], test

@@ -11,7 +11,6 @@ from .benchmark_clock import summary
 TARGET_SIZE, TARGET_THREADS = (512, 512), 2
 #: people in an image: where one count is compared, where grouping is called crowded, and growth
 PEOPLE, CROWDED, FEW, MANY = 25, 20, 1, 30
-TRAIN_BATCH = 2
 LARGE_BATCH = 8
 
 
