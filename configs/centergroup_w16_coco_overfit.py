@@ -14,7 +14,7 @@ _base_ = ['./centergroup_w32_coco.py']
 width = 16
 channels = 64
 input_size = (256, 256)
-max_iters = 1750
+max_iters = 4000
 data_root = '{{$COCO_OVERFIT:data/coco_overfit}}/'
 ann_file = 'person_keypoints.json'
 load_from = None
@@ -24,6 +24,11 @@ model = dict(
     backbone=dict(
         norm_eval=False,
         norm_cfg=dict(type='BN', requires_grad=True),
+        # without a checkpoint the filters must start unlike each other
+        init_cfg=[
+            dict(type='Kaiming', layer='Conv2d'),
+            dict(type='Constant', val=1, layer='_BatchNorm')
+        ],
         extra=dict(
             stage1=dict(num_channels=(2 * width, )),
             stage2=dict(num_channels=(width, 2 * width)),
@@ -31,7 +36,12 @@ model = dict(
             stage4=dict(num_channels=(width, 2 * width, 4 * width, 8 * width)))),
     head=dict(
         freeze_detector_bn=False,
-        detector=dict(in_channels=width),
+        detector=dict(
+            in_channels=width,
+            init_cfg=dict(
+                type='Kaiming',
+                layer=['Conv2d', 'ConvTranspose2d'],
+                override=dict(type='Normal', name='final_layers', std=0.001))),
         neck=dict(in_channels=width, channels=channels, hidden=4 * channels),
         grouping=dict(channels=channels, head_channels=channels // 2, mlp_channels=channels),
         decoder=codec),
@@ -84,7 +94,7 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 4)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
-    optimizer=dict(type='Adam', lr=1e-3),
+    optimizer=dict(type='Adam', lr=2e-3),
     clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=100, start_factor=0.01, by_epoch=False),
