@@ -37,7 +37,8 @@ model = dict(
     backbone=dict(
         _delete_=True, type='ResNet', depth=18, num_stages=1, strides=(1,), dilations=(1,),
         out_indices=(0,), base_channels=16, stem_channels=16),
-    head=dict(num_slots=12, neck=dict(num_layers=1)),
+    head=dict(
+        num_slots=12, detector=dict(in_channels=16), neck=dict(in_channels=16, num_layers=1)),
     test_cfg=dict(flip_test=True))
 test_pipeline = [
     dict(type='LoadImage'), dict(type='CenterGroupResize', input_size=(192, 192)),

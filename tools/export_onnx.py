@@ -13,7 +13,8 @@
         --cfg-options model.test_cfg.flip_test=False
 
 Inputs: image [B x H x W x 3] uint8, blue first as OpenCV reads it, B, H and W free, H and W
-multiples of 32; content [B x 4] float32: x0, y0, x1, y1 of the picture in the padded input.
+multiples of 32, the images of a batch resized to one size; content [B x 4] float32: x0, y0, x1,
+y1 of the picture in the padded input.
 Outputs, C slots for each image: keypoints [B x C x K x 2] in input pixels, keypoint_scores
 [B x C x K], scores [B x C], valid [B x C]. Joint names, skeleton and input size are in the file's
 metadata. Of equal peaks the one first in row-major order is taken, as by the eager model.

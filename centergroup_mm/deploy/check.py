@@ -116,7 +116,8 @@ def prepare(
     """A batch of pictures as the graph wants it, resized by the test pipeline's own transform.
 
     Args:
-        pictures: [h x w x 3] uint8 each, BGR, of any sizes.
+        pictures: [h x w x 3] uint8 each, BGR, of any sizes.  Inputs of several sizes are padded
+            once more, which is good enough to compare two programs that get the same.
         short_side, size_factor: see ``CenterGroupResize``.
 
     Returns:

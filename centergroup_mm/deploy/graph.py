@@ -24,6 +24,10 @@ class InferenceGraph(nn.Module):
     compiles, traces and exports as one graph; only the masks come from a box instead of metas.
     Both views of a flip test go through the backbone as one batch.
 
+    The images of a batch have one input size.  (``predict`` also takes batches of several sizes,
+    and keeps what lies beyond an image out of it; here that would be picture like any other
+    padding, and change features near the border.)
+
     Images are as OpenCV reads them, [B x H x W x 3] with blue first: a program that runs the
     graph only resizes and pads, and copies one byte a value.
 
