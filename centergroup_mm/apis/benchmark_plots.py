@@ -11,7 +11,7 @@ import matplotlib
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from .benchmark_ratios import PEOPLE
 
@@ -82,9 +82,9 @@ def _time_by_people(axis: Axes, group: Mapping[str, Any]) -> None:
     detector = 1000 * group['seconds']['detector']['median']
     axis.axhline(detector, color='#777777', linestyle='--', linewidth=1, label='the detector')
     axis.set_yscale('log')
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
-    axis.yaxis.set_minor_formatter(StrMethodFormatter('{x:g}'))
-    axis.tick_params(axis='y', which='minor', labelsize=8)
+    axis.yaxis.set_minor_locator(NullLocator())
     axis.set_title('From merged maps to poses')
     axis.set_xlabel('people in an image')
     axis.set_ylabel('milliseconds')
