@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from mmpose.apis import MMPoseInferencer, init_model
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.datasets.synthetic import write_dataset
@@ -22,6 +21,8 @@ WEIGHTS = ROOT / 'centergroup_mm' / 'zoo' / 'centergroup_small_synthetic.pth'
 
 def test_weights_are_small_complete_and_finite():
     assert WEIGHTS.stat().st_size <= 8e6
+    from mmpose.apis import init_model
+
     content = torch.load(WEIGHTS, weights_only=True)
     model = init_model(str(CONFIG), None, device='cpu')
     model.load_state_dict(content['state_dict'], strict=True)
@@ -46,6 +47,8 @@ def test_it_has_learned(tmp_path):
 
 
 def test_real_photographs_through_the_inferencer(shared_dir, tmp_path):
+    from mmpose.apis import MMPoseInferencer
+
     images = sorted((shared_dir / 'data' / 'coco_sample' / 'images').glob('*.jpg'))[:3]
     inferencer = MMPoseInferencer(pose2d=str(CONFIG), pose2d_weights=str(WEIGHTS), device='cpu')
     results = inferencer([str(path) for path in images], out_dir=str(tmp_path))

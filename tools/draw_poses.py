@@ -16,7 +16,6 @@ from pathlib import Path
 
 import cv2
 from mmengine.config import Config
-from mmpose.apis import inference_bottomup, init_model
 from tqdm import tqdm
 
 import centergroup_mm  # noqa: F401
@@ -57,6 +56,8 @@ def find_images(path: Path, first: int, num: int) -> list[Path]:
 
 def main() -> None:
     """Load, infer, draw."""
+    from mmpose.apis import inference_bottomup, init_model  # after centergroup_mm has repaired it
+
     args = parse_args()
     out = Path(args.out)
     if out.exists() and not args.force:
