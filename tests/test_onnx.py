@@ -283,6 +283,10 @@ def test_tool_checks_what_is_there(monkeypatch, capsys):
     assert call_tool(monkeypatch, *arguments, '--check-only', '--threads', 1) == 0
     printed = capsys.readouterr().out
     assert printed.count(' 0 of ') == 6 and 'x as fast as eager torch' in printed
+    assert call_tool(monkeypatch, *arguments, '--check-only', '--precision', 'bfloat16') == 0
+    printed = capsys.readouterr().out
+    moved = [int(line.split(' of ')[0].split()[-1]) for line in printed.splitlines()[:-1]]
+    assert len(moved) == 6 and sum(moved) > 0, printed  # random weights: rounding decides
     other = exported.graph(config)
     torch.nn.init.normal_(other.model.head.grouping[-1].query.weight)
     path = config.parent / 'other.pth'
