@@ -3,7 +3,8 @@
 # The COCO config but for: width of the backbone and of the embeddings, input size, trained batch
 # norm, one learning rate in full precision, no checkpoint, augmentation off (in training and in
 # testing), schedule.  It is evaluated on the images it was trained on, so its AP says nothing
-# about any other image; that it fits within its schedule has not been shown yet.  Put images and annotations where COCO_OVERFIT says, or here:
+# about any other image; that it fits within its schedule has not been shown yet.  Put images and
+# annotations where COCO_OVERFIT says, or here:
 #
 #   data/coco_overfit/images/*.jpg
 #   data/coco_overfit/person_keypoints.json
