@@ -59,4 +59,5 @@ def test_real_photographs_through_the_inferencer(shared_dir, tmp_path):
             points = np.array(person['keypoints'])
             assert points.shape == (17, 2) and np.isfinite(points).all()
             assert (points > -64).all() and (points < [width + 64, height + 64]).all()
-        json.dumps(result['predictions'])
+        written = json.loads((tmp_path / 'predictions' / f'{path.stem}.json').read_text())
+        assert len(written) == len(result['predictions'][0])
