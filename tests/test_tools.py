@@ -181,6 +181,15 @@ def test_missing_data(tmp_path: Path, call: Callable) -> None:
     assert f'run:{tmp_path / "here"}' in line
 
 
+def test_scales_of_data_and_model_must_agree(tmp_path: Path, call: Callable) -> None:
+    config = ROOT / 'configs' / 'centergroup_tiny_synthetic.py'
+    option = 'model.test_cfg.multiscale_test=True'
+    status, output = call('train.py', config, '--cfg-options', option)
+    assert status == 2
+    line = last_error(output)
+    assert 'val_dataloader' in line and 'one scale' in line and '_ms.py' in line
+
+
 def test_missing_coco_and_stage_one(tmp_path: Path, call: Callable) -> None:
     config = ROOT / 'configs' / 'centergroup_w32_coco.py'
     status, output = call('train.py', config)

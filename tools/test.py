@@ -85,6 +85,7 @@ def main() -> None:
     cfg = configure(args)
     if not checks.is_remote(cfg.load_from):
         checks.check_checkpoint(cfg.load_from)
+    checks.check_scales(cfg, ('test_dataloader',))
     checks.check_data(cfg, ('test_dataloader',))
     cli.prepare_run(cfg)
     runner = Runner.from_cfg(cfg)

@@ -89,6 +89,7 @@ def main() -> None:
         checks.check_resume(cfg)
     else:
         checks.check_load_from(cfg)
+    checks.check_scales(cfg, ('val_dataloader',))
     checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
     cli.prepare_run(cfg)
     runner = Runner.from_cfg(cfg)

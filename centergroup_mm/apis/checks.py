@@ -70,6 +70,25 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
             _check_evaluator(cfg, loader.replace('dataloader', 'evaluator'))
 
 
+def check_scales(cfg: Config, loaders: tuple[str, ...]) -> None:
+    """Raise a UserError if the data come in several scales and the model wants one, or inversely.
+
+    Args:
+        cfg: The whole config.
+        loaders: Names of the data loaders of validation or testing that the run will use.
+    """
+    wanted = bool((cfg.model.get('test_cfg') or {}).get('multiscale_test', False))
+    for loader in loaders:
+        for dataset in _datasets((cfg.get(loader) or {}).get('dataset')):
+            scales = [step.get('aug_scales') for step in dataset.get('pipeline') or ()]
+            if any(scales) != wanted:
+                given = 'several scales (aug_scales)' if any(scales) else 'one scale, no aug_scales'
+                raise UserError(
+                    f'{loader}: its pipeline gives {given}, but model.test_cfg.multiscale_test is '
+                    f'{wanted}; the configs that end in _ms.py show how the two go together'
+                )
+
+
 def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
     """Load a checkpoint on the CPU, with ``weights_only=True`` always.
 

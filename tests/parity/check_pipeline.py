@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from mmcv.transforms import Compose
+from mmengine.dataset import pseudo_collate
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
-
-from centergroup_mm.datasets.transforms import CenterGroupResize
 
 from . import check_stages as stages
 from .models import build_model, config_of
@@ -34,12 +33,11 @@ def needed_keys(ref: Reference) -> list[str]:
 def check(ref: Reference) -> None:
     """Compare with the file."""
     ref.require(needed_keys(ref))
-    name, size = ref.meta('config'), tuple(ref.meta('input_hw'))
+    size = tuple(ref.meta('input_hw'))
     test_cfg = dict(flip_test=ref.meta('flip'), multiscale_test=ref.meta('multiscale'))
-    model = build_model(name, ref.overrides(), test_cfg=test_cfg)
+    model = build_model(ref.meta('config'), ref.overrides(), test_cfg=test_cfg)
     seen = record(model)
-    sample = predict_scales(model, ref) if ref.meta('multiscale') else predict(model, ref)
-    check_sample(sample, ref)
+    check_sample(predict(model, ref), ref)
 
     scales = views_by_scale(seen['backbone'], ref)
     features = [torch.cat(views) for views in scales]
@@ -74,7 +72,7 @@ def record(model) -> dict[str, list]:
 
 def predict(model, ref: Reference) -> PoseDataSample:
     """Poses of the file's image through the config's own test pipeline and the estimator."""
-    cfg = config_of(ref.meta('config'))
+    cfg = config_of(ref.meta('config') + ('_ms' if ref.meta('multiscale') else ''))
     dataset = cfg.test_dataloader.dataset
     metainfo = parse_pose_metainfo(DATASETS.get(dataset.type).METAINFO)
     assert metainfo['flip_indices'] == ref.meta('flip_index'), 'the data set has other mirrors'
@@ -90,27 +88,9 @@ def predict(model, ref: Reference) -> PoseDataSample:
         flip_indices=metainfo['flip_indices'],
     )
     packed = Compose([TRANSFORMS.build(step) for step in pipeline])(results)
-    check_resized([packed['inputs']], ref)
-    batch = {key: [value] for key, value in packed.items()}
-    return model.test_step(batch)[0]
-
-
-def predict_scales(model, ref: Reference) -> PoseDataSample:
-    """Poses from the file's network inputs of several scales, through backbone and head."""
-    smallest = CenterGroupResize(ref.meta('image_size') // 2)
-    resized = smallest({'img': np.ascontiguousarray(ref.array('in/image'))})['img']
-    assert (resized == ref.array('in/resized_s2')).all(), 'resized_s2 differs'
-    scales = []
-    for index in stages.scale_order(ref):
-        image = ref[f'in/resized_s{index}'].permute(2, 0, 1).flip(0)
-        inputs = model.data_preprocessor(dict(inputs=[image], data_samples=[]))['inputs']
-        views = [model.extract_feat(inputs)]
-        if ref.meta('flip'):
-            views.append(model.extract_feat(inputs.flip(-1)))
-        scales.append(views if ref.meta('flip') else views[0])
-    samples = [PoseDataSample(metainfo=stages.sample_meta(ref))]
-    poses = model.head.predict(scales, samples, test_cfg=model.test_cfg)
-    return model.add_pred_to_datasample(poses, None, samples)[0]
+    inputs = packed['inputs']
+    check_resized(inputs if ref.meta('multiscale') else [inputs], ref)
+    return model.test_step(pseudo_collate([packed]))[0]
 
 
 def check_resized(inputs: Sequence[Tensor], ref: Reference) -> None:
