@@ -56,7 +56,7 @@ def scatter_peaks(model: nn.Module) -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.running_var.uniform_(0.5, 1.5)
         elif isinstance(module, nn.Conv2d) and module in final:
-            nn.init.normal_(module.weight, std=0.1)
+            nn.init.normal_(module.weight, std=0.02)
             nn.init.constant_(module.bias, 1.5)
         elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)

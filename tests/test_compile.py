@@ -73,10 +73,12 @@ def test_compiled_code(graph):
     compared = 0
     for batch, side in ((2, 64), (3, 96)):
         image, content = check.prepare(check.synthetic_pictures(batch), side)
-        keep = ~check.tied_peaks(graph, image, content)
         tensors = torch.from_numpy(image), torch.from_numpy(content)
-        ours, theirs = ([f[torch.from_numpy(keep)] for f in m(*tensors)] for m in (compiled, graph))
-        found = check.compare(ours, theirs, tolerance=0.05)
+        results = [[field.numpy() for field in run(*tensors)] for run in (compiled, graph)]
+        found = check.compare(*results, tolerance=0.05)
+        if not found.same:
+            tied = check.tied_peaks(graph, image, content)
+            found = check.compare(*([f[~tied] for f in each] for each in results), tolerance=0.05)
         assert found.same and found.visibility < 1e-3 and found.score < 1e-3, found
         compared += found.joints
     assert compared > 0
