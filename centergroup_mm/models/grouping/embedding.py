@@ -42,8 +42,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B x D x h x w] -> the same shape."""
-        y = self.bn1(self.conv1(x)).relu()
-        return (self.bn2(self.conv2(y)) + x).relu()
+        y = self.bn1(self.conv1(x)).relu_()
+        return self.bn2(self.conv2(y)).add_(x).relu_()  # in place: these maps are large
 
 
 class EmbeddingCNN(nn.Sequential):
@@ -61,6 +61,6 @@ class EmbeddingCNN(nn.Sequential):
         super().__init__(
             nn.Conv2d(in_channels, channels, 1),
             nn.BatchNorm2d(channels),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             *(ResidualBlock(channels) for _ in range(num_blocks)),
         )

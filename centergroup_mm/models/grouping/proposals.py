@@ -64,23 +64,20 @@ def window_maximum(maps: Tensor, size: int) -> Tensor:
     if size < 1 or size % 2 == 0:
         raise ValueError(f'the window must be odd and positive, got {size}')
     half = size // 2
-    for dim in (-1, -2):
-        pad = (half, half, 0, 0) if dim == -1 else (0, 0, half, half)
-        length = maps.shape[dim]
-        run = F.pad(maps, pad, value=float('-inf'))
+    run = F.pad(maps, (half, half, half, half), value=float('-inf'))
+    for dim in (-2, -1):
         width = 1
         while width < size:
             step = min(width, size - width)
             count = run.shape[dim] - step
             run = torch.maximum(run.narrow(dim, 0, count), run.narrow(dim, step, count))
             width += step
-        maps = run.narrow(dim, 0, length)
-    return maps
+    return run
 
 
 def find_peaks(maps: Tensor, size: int) -> Tensor:
     """The maps with everything that is not the maximum of its window set to zero."""
-    return torch.where(window_maximum(maps, size) == maps, maps, torch.zeros_like(maps))
+    return torch.where(window_maximum(maps, size) == maps, maps, 0.0)
 
 
 def select_proposals(

@@ -163,7 +163,23 @@ class CenterGroupNeck(BaseModule):
         """See :meth:`embed` and :meth:`tokenize` for the arguments."""
         embeddings = self.embed(features)
         tokens, encoding, valid = self.tokenize(embeddings, keypoints, centers, padding_mask, size)
+        return Tokens(self.encode(tokens, encoding, valid), encoding, valid)
+
+    def encode(self, tokens: Tensor, encoding: Tensor, valid: Tensor) -> list[Tensor]:
+        """Run the encoder; arguments and result as in ``Tokens``.
+
+        What is empty in all images of a batch is left out on a CPU, where it would cost as much
+        as the rest, and keeps its initial embedding: nothing attends to it.  A traced graph has
+        a fixed number of slots.
+        """
         layers = [tokens]
+        if tokens.device.type != 'cpu' or torch.compiler.is_compiling():
+            for layer in self.layers:
+                layers.append(layer(layers[-1], encoding, valid))
+            return layers
+        used = valid.any(0).nonzero()[:, 0]
+        packed, encoding, valid = (x.index_select(1, used) for x in (tokens, encoding, valid))
         for layer in self.layers:
-            layers.append(layer(layers[-1], encoding, valid))
-        return Tokens(layers, encoding, valid)
+            packed = layer(packed, encoding, valid)
+            layers.append(tokens.index_copy(1, used, packed.to(tokens.dtype)))
+        return layers
