@@ -19,10 +19,8 @@ help:  ## Show what can be made
 setup:  ## Set up .venv or fill the active virtual environment
 	@python=$$(sh tools/find_python.sh) && exec "$$python" tools/setup_env.py
 
-# glibc gives freed blocks of more than 32 MB back to the system and pays for new pages at once;
-# keeping them saves a fifth of a training step.
 demo: setup
-	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 $(PYTHON) tools/run_demo.py
+	$(PYTHON) tools/run_demo.py
 
 test: setup
 	$(PYTHON) -m pytest -q

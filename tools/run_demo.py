@@ -27,6 +27,7 @@ from mmengine.runner import Runner
 import centergroup_mm  # noqa: F401
 from centergroup_mm.apis.errors import UserError, run_tool
 from centergroup_mm.apis.evaluation import ap_by_crowd_level
+from centergroup_mm.apis.memory import keep_freed_memory
 from centergroup_mm.datasets.synthetic import write_dataset
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
 
@@ -166,6 +167,7 @@ def draw(cfg: Config, name: str, results: Path, num: int, meta: dict) -> Path:
 def main() -> None:
     """Data, training, evaluation, pictures and a summary."""
     args = parse_args()
+    keep_freed_memory()
     clock = time.time()
     step(1, f'writing synthetic crowds to {args.data_root} (kept for the next run)')
     prepare(args)

@@ -12,6 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
 from .errors import UserError
+from .memory import keep_freed_memory
 
 CFG_OPTIONS_HELP = (
     'change settings of the config: key=value, also key.of.dict=value, key="[a,b]" or key=a,b; '
@@ -118,8 +119,8 @@ def apply_options(cfg: Config, options: dict[str, Any]) -> None:
 def prepare_run(cfg: Config) -> None:
     """Make a config fit this machine, and its checkpoints loadable.
 
-    Without a GPU mixed precision becomes full precision (mmengine has it on accelerators only)
-    and processes talk through gloo. Configs that do not descend from
+    Without a GPU mixed precision becomes full precision (mmengine has it on accelerators only),
+    processes talk through gloo, and freed memory is kept. Configs that do not descend from
     ``_base_/default_runtime.py`` get the hook that writes plain checkpoints.
     """
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
@@ -128,6 +129,7 @@ def prepare_run(cfg: Config) -> None:
         cfg.default_hooks.plain_checkpoint = dict(type='mmpose.PlainCheckpointHook')
     if _has_accelerator():
         return
+    keep_freed_memory()
     wrapper = cfg.get('optim_wrapper')
     if wrapper and wrapper.get('type') == 'AmpOptimWrapper':
         print_log('no GPU here: training in full precision instead of AMP', logger='current')

@@ -1,0 +1,30 @@
+"""How the C library of Linux treats freed memory, which decides a fifth of a training step."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+# from malloc.h of the GNU C library
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_MOST = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep freed blocks for its next allocations.
+
+    The GNU C library gives freed blocks of more than 32 MB back to the system at once, and
+    every new one is paid page by page. Maps of a batch are as large, and a training step on two
+    CPU cores makes hundreds. A process that calls this holds its peak until it ends.
+
+    Returns:
+        bool: Whether it was done; other systems, and users who set ``MALLOC_`` variables of
+        their own, keep what they have.
+    """
+    if any(name.startswith('MALLOC_') for name in os.environ):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, _MOST))
