@@ -99,6 +99,12 @@ def parse_args() -> argparse.Namespace:
         'ratio but that of batch 8 within a minute on two idle cores; training steps have one '
         'image instead of two',
     )
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='also measure the whole model compiled by torch.compile, which takes minutes more and '
+        'a C++ compiler',
+    )
     parser.add_argument('--json', metavar='FILE', help='write the numbers to this file')
     parser.add_argument(
         '--plots', metavar='FOLDER', help=f'draw {" and ".join(FILES)} into this folder'
@@ -134,6 +140,7 @@ def main() -> None:
         train_batch=1 if args.quick else 2,
         seconds=min(args.seconds, QUICK_SECONDS) if args.quick else args.seconds,
         total=QUICK_TOTAL if args.quick else float('inf'),
+        compiled=args.compile,
         log=lambda line: print(f'measuring: {line}', file=sys.stderr, flush=True),
     )
     print(format_report(result))

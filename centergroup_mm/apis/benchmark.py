@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from .benchmark_case import Case
 from .benchmark_clock import STAGES, alternate, counted, peak_memory, summary
+from .benchmark_compiled import compiled_calls
 from .benchmark_ratios import (
     FEW,
     LARGE_BATCH,
@@ -25,6 +26,7 @@ from .benchmark_ratios import (
 )
 from .benchmark_workload import Workload
 from .errors import UserError
+from .memory import keep_freed_memory
 
 Size = tuple[int, int]
 
@@ -42,6 +44,7 @@ def run_benchmark(
     train_batch: int = 2,
     seconds: float = float('inf'),
     total: float = float('inf'),
+    compiled: bool = False,
     log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Measure all of it.
@@ -63,12 +66,13 @@ def run_benchmark(
         seconds: about the most for each combination of size, batch and flip test, and for the
             training step; see :func:`alternate`.
         total: about the most for all, in seconds; every call is made at least once.
+        compiled: also compile the model, which takes minutes, and measure it.
         log: is told what is measured next.
 
     Returns:
         ``ratios`` (a number each), ``ratio_details`` (for each what :func:`judge` returns),
-        ``inference`` (a list of :func:`measure_case`), ``training`` and ``memory_mb``,
-        ``notes`` and ``conditions``.
+        ``inference`` (a list of :func:`measure_case`), ``training``, ``compiled`` and
+        ``memory_mb``, ``notes`` and ``conditions``.
 
     Raises:
         UserError: an argument is out of range, or there is no such device.
@@ -76,6 +80,8 @@ def run_benchmark(
     check_arguments(sizes, people, batches, repeats, threads, device)
     begin = time.perf_counter()
     torch.set_num_threads(threads)
+    if device == 'cpu':
+        keep_freed_memory()  # as tools/train.py
     work = Workload(cfg, device)
     people = sorted({*people, FEW, PEOPLE, MANY})
     images = max(train_batch, *batches)
@@ -84,6 +90,7 @@ def run_benchmark(
         return total - (time.perf_counter() - begin)
 
     groups, reference, scenes = [], None, None
+    graphs: dict[str, list[float]] = {}
     for size, flip, batch in combinations(sizes, flips, batches):
         log(f'{size[0]}x{size[1]}, batch {batch}, flip test {"on" if flip else "off"}')
         if scenes is None or scenes.size != size:
@@ -102,9 +109,12 @@ def run_benchmark(
             log('training step')
             steps = work.training_calls(scenes, train_batch, PEOPLE)
             training = alternate(steps, repeats, device, min(seconds, left()))
+            if compiled:
+                log('compiled model')
+                graphs = alternate(compiled_calls(work, size), repeats, device)
 
     common = dict(size=list(sizes[0]), device=device, threads=threads)
-    details = ratio_details(groups, training, train_batch, memory, common)
+    details = ratio_details(groups, training, train_batch, memory, graphs, common)
     return dict(
         ratios={name: detail['median'] for name, detail in details.items()},
         ratio_details=details,
@@ -112,6 +122,7 @@ def run_benchmark(
             {key: value for key, value in group.items() if key != 'rounds_of'} for group in groups
         ],
         training={name: summary(values) for name, values in training.items()},
+        compiled={name: summary(values) for name, values in graphs.items()},
         memory_mb=memory,
         notes=list(work.notes),
         conditions=dict(
@@ -192,6 +203,7 @@ def ratio_details(
     training: dict[str, list[float]],
     train_batch: int,
     memory: dict[str, float],
+    graphs: dict[str, list[float]],
     common: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Every ratio with its conditions and target; the first group is where most are taken."""
@@ -214,6 +226,13 @@ def ratio_details(
     details['extra_peak_memory_mb'] = judge(
         'extra_peak_memory_mb', [memory['predict'] - memory['detector']], test
     )
+    if graphs:
+        pairs = zip(graphs['graph_eager'], graphs['graph_compiled'], strict=True)
+        details['eager_over_compiled'] = judge(
+            'eager_over_compiled',
+            [eager / compiled for eager, compiled in pairs],
+            {**test, 'people': 'any number of'},
+        )
     for group in groups:
         if 'single' in group['rounds_of']:
             rounds = group['rounds_of']

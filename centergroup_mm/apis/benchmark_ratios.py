@@ -71,6 +71,11 @@ TARGETS = {
         'whole predictions',
         False, None, 2.0,
     ),
+    'eager_over_compiled': Target(
+        'whole model, eager / compiled',
+        'from an uint8 image to poses in one graph: eager over torch.compile with dynamic shapes',
+        False, None, None,
+    ),
     'ae_decode_over_grouping_with_embedding': Target(
         'AE batch_decode / grouping and embedding',
         'as ae_decode_over_grouping with our embedding convolutions counted, though the tags '

@@ -23,6 +23,8 @@ _LABELS = {
     'single': 'end to end, one image of batch 1',
     'train_detector': 'training step, detector alone',
     'train_step': 'training step, whole model',
+    'graph_eager': 'image to poses, eager',
+    'graph_compiled': 'image to poses, compiled',
 }  # fmt: skip
 
 
@@ -39,6 +41,9 @@ def format_report(result: Mapping[str, Any]) -> str:
         lines += ['', *_group(group)]
     lines += ['', f'training, batch {given["batch_train"]}']
     lines += [_row(_LABELS[name], [values]) for name, values in result['training'].items()]
+    if result['compiled']:
+        lines += ['', 'one graph, batch 1, flip test on']
+        lines += [_row(_LABELS[name], [values]) for name, values in result['compiled'].items()]
     memory = result['memory_mb']
     lines += [
         '',
