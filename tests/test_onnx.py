@@ -119,7 +119,9 @@ def test_eager_graph_is_what_the_estimator_predicts():
         np.testing.assert_allclose(poses.scores[index][kept], theirs.bbox_scores, atol=1e-5)
 
 
-def agreement(session, pictures: list[np.ndarray], side: int, graph=None) -> check.Agreement:
+def agreement(
+    session, pictures: list[np.ndarray], side: int, graph=None, all_may_tie: bool = False
+) -> check.Agreement:
     """Eager and exported results; if they differ, those of the images without tied peaks."""
     graph = graph or exported.graph(exported.short_config())
     image, content = check.prepare(pictures, side)
@@ -127,7 +129,7 @@ def agreement(session, pictures: list[np.ndarray], side: int, graph=None) -> che
     found = check.compare(*results)
     if not found.same:
         tied = check.tied_peaks(graph, image, content)
-        assert not tied.all(), f'every image has tied peaks and {found}'
+        assert all_may_tie or not tied.all(), f'every image has tied peaks and {found}'
         found = check.compare(*([field[~tied] for field in each] for each in results))
     return found
 
@@ -323,7 +325,7 @@ def test_released_model_with_deterministic_weights(shared_dir, real_pictures, tm
     for pictures in (real_pictures, check.synthetic_pictures(4)):
         for side in (128, 192, 320):
             for batch in (1, 4):
-                found = agreement(session, pictures[:batch], side, graph)
+                found = agreement(session, pictures[:batch], side, graph, all_may_tie=True)
                 assert found.same, (side, batch, found)
                 compared += found.joints
     assert compared > 5000
