@@ -32,6 +32,13 @@ def assert_same(ours, theirs, atol: float) -> None:
         torch.testing.assert_close(mine, other, atol=atol, rtol=0)
 
 
+def dense(graph, tensors: tuple[torch.Tensor, ...]):
+    """What the graph gives with all slots in the transformer, as a traced one has them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.compiler, 'is_compiling', lambda: True)
+        return graph(*tensors)
+
+
 @pytest.fixture(scope='module')
 def graph():
     """The tiny model."""
@@ -50,7 +57,7 @@ def test_one_graph_without_breaks_serves_every_size(graph):
 
     compiled = torch.compile(graph, backend=count, fullgraph=True, dynamic=True)
     for shape in SHAPES[:2]:  # a batch of one would be a second graph, as torch always makes it
-        assert_same(compiled(*inputs(*shape)), graph(*inputs(*shape)), atol=0)
+        assert_same(compiled(*inputs(*shape)), dense(graph, inputs(*shape)), atol=0)
     assert len(graphs) == 1
 
 
@@ -58,7 +65,7 @@ def test_one_graph_without_breaks_serves_every_size(graph):
 def test_exported_program_serves_every_size(graph):
     module = export_program(graph).module()
     for shape in SHAPES:
-        assert_same(module(*inputs(*shape)), graph(*inputs(*shape)), atol=0)
+        assert_same(module(*inputs(*shape)), dense(graph, inputs(*shape)), atol=0)
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from centergroup_mm.models.grouping import (
 )
 from centergroup_mm.models.grouping.decode import pose_scores
 from centergroup_mm.models.grouping.proposals import window_maximum
+from centergroup_mm.models.necks import CenterGroupNeck
 
 
 @pytest.mark.parametrize('size', [1, 3, 5, 17])
@@ -126,6 +127,21 @@ def test_encoder_ignores_masked_tokens():
     whole = layer(tokens, encoding, valid)[:, :5]
     part = layer(tokens[:, :5], encoding[:, :5], valid[:, :5])
     assert torch.allclose(whole, part, atol=1e-5)
+
+
+def test_empty_slots_are_left_out_without_a_trace(monkeypatch):
+    neck = CenterGroupNeck(4, num_joints=3, channels=16, hidden=32).eval()
+    generator = torch.Generator().manual_seed(0)
+    tokens, encoding = torch.randn(2, 2, 40, 16, generator=generator)  # two images each
+    valid = torch.rand(2, 40, generator=generator) < 0.4
+    assert 0 < valid.any(0).sum() < 40
+    seen = []
+    neck.layers[0].register_forward_pre_hook(lambda module, given: seen.append(given[0].shape[1]))
+    packed = neck.encode(tokens, encoding, valid)
+    monkeypatch.setattr(torch.compiler, 'is_compiling', lambda: True)
+    for ours, all_slots in zip(packed, neck.encode(tokens, encoding, valid), strict=True):
+        torch.testing.assert_close(ours[valid], all_slots[valid], atol=1e-5, rtol=0)
+    assert seen == [int(valid.any(0).sum()), 40]
 
 
 def test_mirroring_twice_changes_nothing():
