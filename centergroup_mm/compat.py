@@ -9,6 +9,7 @@ in for a missing part can be imported, and raises an error that names the remedy
 - :func:`fill_simcc_visualizer`: MMPose's visualizer imports torchvision for one SimCC picture.
 - :func:`fill_package_lookup`: mmengine looks packages up with ``pkg_resources``, which
   setuptools 81 no longer has.
+- :func:`is_traced`: torch tells in another place since 2.3.
 
 Checkpoints are the business of :class:`centergroup_mm.apis.PlainCheckpointHook`.
 """
@@ -24,6 +25,8 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
+
+import torch
 
 #: module -> (lowest version, first version that is too new, what installs it)
 SUPPORTED: dict[str, tuple[str, str, str]] = {
@@ -133,6 +136,13 @@ def fill_package_lookup() -> None:
         for name, module in list(sys.modules.items()):
             if name.partition('.')[0] == 'mmengine' and vars(module).get(new.__name__) is old:
                 setattr(module, new.__name__, new)
+
+
+def is_traced() -> bool:
+    """Say whether a graph is being made of what runs: by torch.compile, export or jit."""
+    if hasattr(torch.compiler, 'is_compiling'):
+        return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return torch._dynamo.is_compiling() or torch.jit.is_tracing()
 
 
 def get_installed_path(package: str) -> str:

@@ -10,6 +10,7 @@ import functools
 import tempfile
 from pathlib import Path
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -18,10 +19,13 @@ from torch import nn
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.deploy import InferenceGraph
-from centergroup_mm.deploy.export import export_onnx, export_program
+from centergroup_mm.deploy.export import Dim, export_onnx, export_program
 from centergroup_mm.deploy.load import load_graph
 
 from .conftest import ROOT
+
+#: for every test file that compiles or exports
+needs_export = pytest.mark.skipif(Dim is None, reason='this torch is too old to export')
 
 TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
 _FOLDER = tempfile.TemporaryDirectory()  # goes when the tests end

@@ -13,8 +13,10 @@ from centergroup_mm.deploy.export import export_program
 
 from . import exported
 
+pytestmark = exported.needs_export
+
 #: batch, height and width of inputs
-SHAPES = ((2, 96, 64), (4, 64, 128), (1, 128, 128))
+SHAPES = ((2, 96, 64), (3, 160, 128), (1, 128, 192))
 
 
 def inputs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,18 +27,19 @@ def inputs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torch.Ten
     return image, content
 
 
-def assert_same(ours, theirs, atol: float) -> None:
-    """All four outputs agree."""
-    assert len(ours) == len(theirs) == 4 and bool(theirs[3].any())
-    for mine, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, other, atol=atol, rtol=0)
+def agreeing_joints(graph, run, tensors: tuple[torch.Tensor, ...], tolerance: float = 1e-4) -> int:
+    """Joints that a transformed graph and the eager one place alike.
 
-
-def dense(graph, tensors: tuple[torch.Tensor, ...]):
-    """What the graph gives with all slots in the transformer, as a traced one has them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.compiler, 'is_compiling', lambda: True)
-        return graph(*tensors)
+    Rounding may order equal peaks differently, so images with such may differ.
+    """
+    results = [[field.numpy() for field in module(*tensors)] for module in (run, graph)]
+    found = check.compare(*results, tolerance=0.05)
+    if not found.same:
+        tied = check.tied_peaks(graph, *(tensor.numpy() for tensor in tensors))
+        found = check.compare(*([f[~tied] for f in each] for each in results), tolerance=0.05)
+    assert found.same, found
+    assert max(found.visibility, found.score) < tolerance, found
+    return found.joints
 
 
 @pytest.fixture(scope='module')
@@ -56,16 +59,15 @@ def test_one_graph_without_breaks_serves_every_size(graph):
         return module
 
     compiled = torch.compile(graph, backend=count, fullgraph=True, dynamic=True)
-    for shape in SHAPES[:2]:  # a batch of one would be a second graph, as torch always makes it
-        assert_same(compiled(*inputs(*shape)), dense(graph, inputs(*shape)), atol=0)
+    # a batch of one would be a second graph, as torch always makes it
+    assert sum(agreeing_joints(graph, compiled, inputs(*shape)) for shape in SHAPES[:2]) > 0
     assert len(graphs) == 1
 
 
 @torch.no_grad()
 def test_exported_program_serves_every_size(graph):
     module = export_program(graph).module()
-    for shape in SHAPES:
-        assert_same(module(*inputs(*shape)), dense(graph, inputs(*shape)), atol=0)
+    assert sum(agreeing_joints(graph, module, inputs(*shape)) for shape in SHAPES) > 0
 
 
 @pytest.mark.slow
@@ -77,18 +79,11 @@ def test_exported_program_serves_every_size(graph):
 def test_compiled_code(graph):
     torch._dynamo.reset()
     compiled = torch.compile(graph, fullgraph=True, dynamic=True)
-    compared = 0
+    joints = 0
     for batch, side in ((2, 64), (3, 96)):
-        image, content = check.prepare(check.synthetic_pictures(batch), side)
-        tensors = torch.from_numpy(image), torch.from_numpy(content)
-        results = [[field.numpy() for field in run(*tensors)] for run in (compiled, graph)]
-        found = check.compare(*results, tolerance=0.05)
-        if not found.same:
-            tied = check.tied_peaks(graph, image, content)
-            found = check.compare(*([f[~tied] for f in each] for each in results), tolerance=0.05)
-        assert found.same and found.visibility < 1e-3 and found.score < 1e-3, found
-        compared += found.joints
-    assert compared > 0
+        arrays = check.prepare(check.synthetic_pictures(batch), side)
+        joints += agreeing_joints(graph, compiled, tuple(map(torch.from_numpy, arrays)), 1e-3)
+    assert joints > 0
 
 
 @pytest.mark.parametrize('precision', ['bfloat16', 'float16'])

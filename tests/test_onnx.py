@@ -29,6 +29,8 @@ onnx = pytest.importorskip('onnx', reason='pip install onnx onnxscript onnxrunti
 pytest.importorskip('onnxscript', reason='pip install onnx onnxscript onnxruntime')
 pytest.importorskip('onnxruntime', reason='pip install onnx onnxscript onnxruntime')
 
+pytestmark = exported.needs_export
+
 SIDES = (96, 128, 192)
 
 

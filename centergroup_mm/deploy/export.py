@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.export import Dim, ExportedProgram
 
 from ..apis.errors import UserError
 from .graph import InferenceGraph
 from .load import example_inputs
+
+try:
+    from torch.export import Dim, ExportedProgram
+except ImportError:  # the first torch that has both is 2.2
+    Dim = None
 
 #: key of the metadata in an ONNX file
 METADATA_KEY = 'centergroup_mm'
@@ -24,7 +28,13 @@ _STRIDE = 32  # of the backbone's coarsest branch
 
 
 def export_program(graph: InferenceGraph) -> ExportedProgram:
-    """Export for any batch, and any height and width from 64 pixels that 32 divides."""
+    """Export for any batch, and any height and width from 64 pixels that 32 divides.
+
+    Raises:
+        UserError: torch is too old for it.
+    """
+    if Dim is None:
+        raise UserError(f'export needs a newer torch than {torch.__version__}: 2.13 is tested')
     batch = Dim('batch', min=1, max=1024)
     height = _STRIDE * Dim('rows', min=2, max=256)
     width = _STRIDE * Dim('columns', min=2, max=256)

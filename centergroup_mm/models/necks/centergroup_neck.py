@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from ...compat import is_traced
 from ..grouping import MLP, EmbeddingCNN, EncoderLayer, Proposals, sample_at, sine_encoding_at
 
 
@@ -173,7 +174,7 @@ class CenterGroupNeck(BaseModule):
         a fixed number of slots.
         """
         layers = [tokens]
-        if tokens.device.type != 'cpu' or torch.compiler.is_compiling():
+        if tokens.device.type != 'cpu' or is_traced():
             for layer in self.layers:
                 layers.append(layer(layers[-1], encoding, valid))
             return layers
