@@ -100,10 +100,11 @@ def test_centergroup(name, data, tmp_path):
     assert set(checkpoint['state_dict']) == set(after)
 
 
-def test_stage_one_checkpoint_fills_the_detector(data, tmp_path):
-    stage1 = Runner.from_cfg(tiny('higherhrnet_center_w32_coco', data, tmp_path / 'one'))
+@pytest.mark.parametrize('name', ['w32_coco', 'w16_coco_overfit'])
+def test_stage_one_checkpoint_fills_the_detector(name, data, tmp_path):
+    stage1 = Runner.from_cfg(tiny(f'higherhrnet_center_{name}', data, tmp_path / 'one'))
     stage1.train()
-    cfg = tiny('centergroup_w32_coco', data, tmp_path / 'two')
+    cfg = tiny(f'centergroup_{name}', data, tmp_path / 'two')
     cfg.load_from = str(tmp_path / 'one' / 'iter_2.pth')
     cfg.optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
     runner = Runner.from_cfg(cfg)
