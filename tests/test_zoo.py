@@ -32,7 +32,7 @@ def test_weights_are_small_complete_and_finite():
 def test_it_has_learned(tmp_path):
     """Stock runner and metric on scenes of another seed than all training and validation."""
     data = tmp_path / 'scenes'
-    write_dataset(data, 'demo', 24, 77, (256, 256), progress=False)
+    write_dataset(data, 'full', 24, 77, (256, 256), progress=False)
     cfg = Config.fromfile(CONFIG)
     ann_file = str(data / 'person_keypoints.json')
     cfg.test_dataloader.dataset.update(
@@ -42,8 +42,8 @@ def test_it_has_learned(tmp_path):
     cfg.update(work_dir=str(tmp_path / 'run'), load_from=str(WEIGHTS), log_level='WARNING')
     cfg.experiment_name = tmp_path.name
     metrics = Runner.from_cfg(cfg).test()
-    assert metrics['coco/AP'] > 0.3
-    assert metrics['coco/AP .5'] > 0.6
+    assert metrics['coco/AP'] > 0.4
+    assert metrics['coco/AP .5'] > 0.7
 
 
 def test_real_photographs_through_the_inferencer(shared_dir, tmp_path):
