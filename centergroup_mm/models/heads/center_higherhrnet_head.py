@@ -101,9 +101,9 @@ class CenterHigherHRNetHead(BaseHead):
             - [B x T x 2 h x 2 w] heatmaps
         """
         feature = feats[-1]
-        first = self.final_layers[0](feature)
+        first = _in_full(self.final_layers[0], feature)
         finer = self.deconv_layers[0](torch.cat([feature, first], dim=1))
-        return first, self.final_layers[1](finer)
+        return first, _in_full(self.final_layers[1], finer)
 
     def split(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], Tensor | None]:
         """Separate heatmaps and tags.
@@ -264,3 +264,9 @@ class CenterHigherHRNetHead(BaseHead):
                 )
             )
         return results
+
+
+def _in_full(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """Run a layer without autocast: in half precision, neighbours in a heatmap are often equal."""
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.to(layer.weight.dtype))

@@ -205,17 +205,18 @@ class CenterGroupStages(BaseHead):
         split = points.shape[1]
         encoding, valid = tokens.encoding, tokens.valid[:, :split]
         pairs = list(zip(self.grouping, tokens.layers, strict=True))
-        return [
-            module(
-                layer[:, split:],
-                layer[:, :split],
-                encoding[:, split:],
-                encoding[:, :split],
-                points,
-                valid,
-            )
-            for module, layer in (pairs[-1:] if last_only else pairs)
-        ]
+        with torch.autocast(points.device.type, enabled=False):  # as the tokens
+            return [
+                module(
+                    layer[:, split:],
+                    layer[:, :split],
+                    encoding[:, split:],
+                    encoding[:, :split],
+                    points,
+                    valid,
+                )
+                for module, layer in (pairs[-1:] if last_only else pairs)
+            ]
 
     def infer(
         self,
