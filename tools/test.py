@@ -93,6 +93,7 @@ def main() -> None:
     if args.out:
         runner.register_hook(SaveMetricHook(args.out), 'LOWEST')
     runner.test()
+    cli.leave_group()
 
 
 if __name__ == '__main__':

@@ -97,6 +97,7 @@ def main() -> None:
     if start:
         checks.check_fit(runner, start, every=bool(cfg.get('resume')))
     runner.train()
+    cli.leave_group()
 
 
 if __name__ == '__main__':

@@ -144,6 +144,16 @@ def prepare_run(cfg: Config) -> None:
         cfg.model_wrapper_cfg.device_ids = None
 
 
+def leave_group() -> None:
+    """Wait for the other processes of a run and part from them.
+
+    A process that ends while threads of the group still run may be aborted.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def _hook(cfg: Config, name: str, kind: str) -> Any:
     """Return a hook of ``default_hooks``, or say how to add it."""
     hook = (cfg.get('default_hooks') or {}).get(name)
