@@ -7,9 +7,12 @@ runs every time is that of the tiny model with four convolutions in the place of
 from __future__ import annotations
 
 import functools
+import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -18,7 +21,7 @@ from mmpose.registry import MODELS
 from torch import nn
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.deploy import InferenceGraph
+from centergroup_mm.deploy import InferenceGraph, check
 from centergroup_mm.deploy.export import Dim, export_onnx, export_program
 from centergroup_mm.deploy.load import load_graph
 
@@ -26,6 +29,10 @@ from .conftest import ROOT
 
 #: for every test file that compiles or exports
 needs_export = pytest.mark.skipif(Dim is None, reason='this torch is too old to export')
+needs_compiler = pytest.mark.skipif(
+    not any(shutil.which(name) for name in ('c++', 'g++', 'clang++')),
+    reason='inductor needs a C++ compiler',
+)
 
 TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
 _FOLDER = tempfile.TemporaryDirectory()  # goes when the tests end
@@ -92,3 +99,27 @@ def onnx_file() -> Path:
     built, metadata = load_graph(Config.fromfile(config), str(checkpoint(config)))
     export_onnx(export_program(built), path, metadata)
     return path
+
+
+def agreement(
+    eager: InferenceGraph, session, pictures: Sequence[np.ndarray], side: int, may_tie: bool = False
+) -> check.Agreement:
+    """What an eager graph and an open ONNX session say of pictures.
+
+    If they differ, the images with equal peaks are left out, as rounding orders those.
+
+    Args:
+        eager: the graph.
+        session: of the exported one.
+        pictures: a batch, BGR.
+        side: short side to resize to.
+        may_tie: let all images have equal peaks, which leaves nothing to compare.
+    """
+    image, content = check.prepare(pictures, side)
+    results = [run(image, content) for run in check.runners(eager, session)]
+    found = check.compare(*results)
+    if not found.same:
+        tied = check.tied_peaks(eager, image, content)
+        assert may_tie or not tied.all(), f'every image has tied peaks and {found}'
+        found = check.compare(*([field[~tied] for field in each] for each in results))
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -71,10 +69,7 @@ def test_exported_program_serves_every_size(graph):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not any(shutil.which(name) for name in ('c++', 'g++', 'clang++')),
-    reason='inductor needs a C++ compiler',
-)
+@exported.needs_compiler
 @torch.no_grad()
 def test_compiled_code(graph):
     torch._dynamo.reset()

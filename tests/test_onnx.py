@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import runpy
 import sys
@@ -15,10 +14,9 @@ from mmengine.config import Config
 from mmpose.structures import PoseDataSample
 
 from centergroup_mm.apis.errors import UserError
-from centergroup_mm.apis.official_names import from_official
 from centergroup_mm.datasets.transforms.resize import CenterGroupResize
 from centergroup_mm.deploy import InferenceGraph, check, content_box, content_masks
-from centergroup_mm.deploy.export import METADATA_KEY, check_target, export_onnx, export_program
+from centergroup_mm.deploy.export import METADATA_KEY, check_target, export_onnx
 from centergroup_mm.deploy.load import describe, load_graph
 from centergroup_mm.models.heads.content import content_mask
 
@@ -121,25 +119,12 @@ def test_eager_graph_is_what_the_estimator_predicts():
         np.testing.assert_allclose(poses.scores[index][kept], theirs.bbox_scores, atol=1e-5)
 
 
-def agreement(
-    session, pictures: list[np.ndarray], side: int, graph=None, all_may_tie: bool = False
-) -> check.Agreement:
-    """Eager and exported results; if they differ, those of the images without tied peaks."""
-    graph = graph or exported.graph(exported.short_config())
-    image, content = check.prepare(pictures, side)
-    results = [run(image, content) for run in check.runners(graph, session)]
-    found = check.compare(*results)
-    if not found.same:
-        tied = check.tied_peaks(graph, image, content)
-        assert all_may_tie or not tied.all(), f'every image has tied peaks and {found}'
-        found = check.compare(*([field[~tied] for field in each] for each in results))
-    return found
-
-
 @pytest.mark.parametrize('batch', [1, 4])
 @pytest.mark.parametrize('side', SIDES)
 def test_same_people_on_synthetic_scenes(session, side, batch):
-    found = agreement(session, check.synthetic_pictures(batch), side)
+    found = exported.agreement(
+        exported.graph(exported.short_config()), session, check.synthetic_pictures(batch), side
+    )
     assert found.same and found.joints > 0, found
     assert found.visibility < 1e-4 and found.score < 1e-4, found
 
@@ -147,7 +132,9 @@ def test_same_people_on_synthetic_scenes(session, side, batch):
 @pytest.mark.parametrize('batch', [1, 4])
 @pytest.mark.parametrize('side', SIDES)
 def test_same_people_on_photographs(session, real_pictures, side, batch):
-    found = agreement(session, real_pictures[:batch], side)
+    found = exported.agreement(
+        exported.graph(exported.short_config()), session, real_pictures[:batch], side
+    )
     assert found.same and found.joints > 0, found
     assert found.visibility < 1e-4 and found.score < 1e-4, found
 
@@ -309,25 +296,3 @@ def test_tiny_model_without_flip_test(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count(' 0 of ') == 6
     metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert json.loads(metadata[METADATA_KEY])['flip_test'] is False
-
-
-@pytest.mark.slow
-def test_released_model_with_deterministic_weights(shared_dir, real_pictures, tmp_path):
-    spec = importlib.util.spec_from_file_location('fill', shared_dir / 'official/fill.py')
-    fill = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fill)
-    shapes = json.loads((shared_dir / 'official/keys_w32_coco.json').read_text())
-    state = {from_official(key): value for key, value in fill.fill_state_dict(shapes).items()}
-    torch.save(dict(state_dict=state), tmp_path / 'w32.pth')
-    cfg = Config.fromfile(ROOT / 'configs/centergroup_w32_coco.py')
-    graph, metadata = load_graph(cfg, str(tmp_path / 'w32.pth'))
-    export_onnx(export_program(graph), tmp_path / 'w32.onnx', metadata)
-    session = check.open_session(tmp_path / 'w32.onnx')
-    compared = 0
-    for pictures in (real_pictures, check.synthetic_pictures(4)):
-        for side in (128, 192, 320):
-            for batch in (1, 4):
-                found = agreement(session, pictures[:batch], side, graph, all_may_tie=True)
-                assert found.same, (side, batch, found)
-                compared += found.joints
-    assert compared > 5000

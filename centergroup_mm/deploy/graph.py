@@ -35,8 +35,8 @@ class InferenceGraph(nn.Module):
         model: a ``BottomupPoseEstimator`` with a ``CenterGroupHead``; its ``test_cfg`` says
             whether there is a flip test.  It is put into evaluation mode.
         flip_indices: mirror joint of every joint, needed for flip test.
-        precision: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for autocast.  Heatmaps
-            and all that follows the embedding convolutions stay float32.
+        precision: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for autocast of
+            backbone and detector.  Heatmaps and all that follows them stay float32.
 
     Raises:
         ValueError: the model is another one, wants multi-scale test, or lacks flip indices.

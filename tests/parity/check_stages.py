@@ -160,7 +160,7 @@ def check_tokens(
         first = ref[f'out/{name}_node_sub'].shape[2]
         kept = ref[f'out/{name}_keep'][:, :, :first]
         for label, values, atol in (
-            ('embed', neck._sample(which, points, size), EMBEDDING),
+            ('embed', neck.sample(which, points, size), EMBEDDING),
             ('posfeat', sine_encoding_at(quarter, points, size), 1e-5),
             ('node', layers[0], EMBEDDING),
         ):
