@@ -152,7 +152,8 @@ def test_parts_are_those_of_the_prediction(work, scenes, batch, flip):
     case = Case(work, scenes, batch, flip)
     whole = case.predict(case.levels(4))
     seconds = case.stages(4)
-    parts = [case.post_detector(case.maps(4)), case.grouping(case.merged(4))]
+    answers = case.convolved(4)
+    parts = [case.post_detector(case.maps(4), answers), case.grouping(case.merged(4), answers)]
     for part in parts:
         assert len(part) == len(whole) == batch
         for alone, sample in zip(part, whole, strict=True):
@@ -166,9 +167,9 @@ def test_parts_are_those_of_the_prediction(work, scenes, batch, flip):
                 )
     seconds.call(seconds.prepare())
     assert list(case.stage_seconds[4][0]) == list(STAGES)
-    assert not {'forward', 'embed', 'propose', 'merge'} & {
-        *vars(work.head.detector), *vars(work.head.neck), *vars(work.head)
-    }  # fmt: skip
+    owners = (work.head, work.head.detector, work.head.neck.center_embed)
+    for owner in owners:  # nothing stays replaced
+        assert not {'forward', 'on_windows', 'propose', 'merge'} & set(vars(owner))
 
 
 @pytest.mark.parametrize('flip', [True, False])
@@ -216,13 +217,13 @@ def test_training_steps_reach_what_they_claim(work, scenes):
 def test_ratios_take_the_least_favourable_crowd():
     seconds = {
         'detector': [10.0, 20.0],
-        'embedding': [1.0, 2.0],
         'end_to_end@25': [15.0, 15.0],
         'ae_end_to_end@25': [30.0, 30.0],
     }
     for count, ours, baseline in ((1, 1.0, 9.0), (20, 1.0, 5.0), (25, 2.0, 8.0), (30, 2.0, 12.0)):
         seconds[f'post_detector@{count}'] = seconds[f'grouping@{count}'] = [ours, ours]
         seconds[f'ae_decode@{count}'] = [baseline, baseline]
+        seconds[f'embedding@{count}'] = [1.0, 2.0]
     ratios = inference_ratios(seconds)
     assert ratios['post_detector_over_detector'] == [0.2, 0.1]
     assert ratios['growth_1_to_30_over_detector'] == [0.1, 0.05]
@@ -262,7 +263,7 @@ def test_alternation_counts_rounds_and_stops_at_the_limit():
 
 def test_a_part_that_was_not_replaced_is_an_error(work):
     with pytest.raises(RuntimeError, match=r'merge was not called'):  # noqa: SIM117
-        with replaced(work.head, 'merge', lambda *args: None):
+        with replaced(work.head, merge=lambda *args: None):
             pass
     assert 'merge' not in vars(work.head)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..models.grouping import mirror_heatmaps
 from .benchmark_baselines import TagDecoder
 from .benchmark_clock import Prepared, StageClock, replaced
+from .benchmark_convolved import convolved, recorded
 from .benchmark_scenes import Scenes
 from .benchmark_workload import Workload, paint, painted_over
 
@@ -53,11 +54,11 @@ class Case:
         self.decoder = TagDecoder(scenes.size, work.joints)
         self.stage_clock = StageClock(self.head, work.device)
         self.stage_seconds: dict[int, list[dict[str, float]]] = {}
+        self.answers: dict[int, list[Tensor]] = {}  # of the embedding CNNs
         with torch.no_grad():
             self.features = self.extract()
             self.feature = self.last_features()
             self.output = self.head.detector((self.feature,))
-            self.embeddings = self.head.neck.embed([self.feature])
 
     def queries(self) -> list[PoseDataSample]:
         """Fresh samples of all images."""
@@ -110,33 +111,46 @@ class Case:
         """Backbone and heatmap head on all views."""
         return self.head.detector((self.last_features(self.extract()),))
 
-    @torch.no_grad()
-    def embed(self) -> Any:
-        """The embedding convolutions."""
-        return self.head.neck.embed([self.feature])
+    def proposals(self, people: int) -> Any:
+        """Chosen keypoints and centers of all views."""
+        maps = self.merged(people)
+        mask = torch.ones_like(maps[:, 0])
+        return self.head.propose(maps, mask, mask > 0, self.flip_indices)
 
     @torch.no_grad()
-    def post_detector(self, maps: Sequence[Tensor]) -> list[Any]:
+    def embed(self, proposals: Any) -> Tensor:
+        """The embedding convolutions, with reading their maps or cutting their windows."""
+        return self.head.neck.embed([self.feature], *proposals, self.scenes.size[::-1])
+
+    def convolved(self, people: int) -> list[Tensor]:
+        """The embedding convolutions, computed once."""
+        if people not in self.answers:
+            proposals = self.proposals(people)
+            self.answers[people] = recorded(self.head.neck, lambda: self.embed(proposals))
+        return self.answers[people]
+
+    @torch.no_grad()
+    def post_detector(self, maps: Sequence[Tensor], answers: list[Tensor]) -> list[Any]:
         """From the detector's maps to poses, without the embedding convolutions."""
         with (
-            replaced(self.head.detector, 'forward', lambda feats: maps),
-            replaced(self.head.neck, 'embed', lambda features: self.embeddings),
+            replaced(self.head.detector, forward=lambda feats: maps),
+            convolved(self.head.neck, answers),
         ):
             return self.head.predict(self.features, self.queries(), self.test_cfg)
 
-    def grouping(self, merged: Tensor) -> list[Any]:
+    def grouping(self, merged: Tensor, answers: list[Tensor]) -> list[Any]:
         """From merged maps to poses, without the embedding convolutions."""
-        with replaced(self.head, 'merge', lambda *args: merged):
-            return self.post_detector(self.output)
+        with replaced(self.head, merge=lambda *args: merged):
+            return self.post_detector(self.output, answers)
 
     def stages(self, people: int) -> Prepared:
         """As :meth:`post_detector`; seconds of its stages go to ``stage_seconds``."""
         seconds = self.stage_seconds.setdefault(people, [])
 
-        def measure(maps: Sequence[Tensor]) -> None:
-            seconds.append(self.stage_clock.measure(lambda: self.post_detector(maps)))
+        def measure(given: tuple) -> None:
+            seconds.append(self.stage_clock.measure(lambda: self.post_detector(*given)))
 
-        return Prepared(lambda: self.maps(people), measure)
+        return Prepared(lambda: (self.maps(people), self.convolved(people)), measure)
 
     def ae_inputs(self, people: int) -> tuple[Tensor, Tensor]:
         """Merged maps and tags at input resolution, [B x K x H x W] and [B x V K x H x W]."""
@@ -147,7 +161,7 @@ class Case:
     def offsets_grouping(self, detection: Any) -> list[Any]:
         """The offsets baseline from merged maps to poses."""
         head = self.work.offsets.head
-        with replaced(head, 'detect', lambda *args: detection):
+        with replaced(head, detect=lambda *args: detection):
             return head.predict(self.features, self.queries(), self.test_cfg)
 
     def offsets_inputs(self, people: int) -> Any:
@@ -188,13 +202,18 @@ class Case:
             people: numbers of people in an image.
             end_to_end: how many they are where whole predictions are timed.
         """
-        calls: dict[str, Any] = dict(detector=self.detector, embedding=self.embed)
+        calls: dict[str, Any] = dict(detector=self.detector)
         for count in people:
+            calls[f'embedding@{count}'] = Prepared(
+                lambda count=count: self.proposals(count), self.embed
+            )
             calls[f'post_detector@{count}'] = Prepared(
-                lambda count=count: self.maps(count), self.post_detector
+                lambda count=count: (self.maps(count), self.convolved(count)),
+                lambda given: self.post_detector(*given),
             )
             calls[f'grouping@{count}'] = Prepared(
-                lambda count=count: self.merged(count), self.grouping
+                lambda count=count: (self.merged(count), self.convolved(count)),
+                lambda given: self.grouping(*given),
             )
             calls[f'stages@{count}'] = self.stages(count)
             calls[f'ae_decode@{count}'] = Prepared(

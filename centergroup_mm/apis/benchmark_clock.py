@@ -117,7 +117,7 @@ class StageClock:
             layers[-1].register_forward_hook(lambda *_: stamp('transformer')),
         ]
         try:
-            with replaced(self.head, 'propose', stamped):
+            with replaced(self.head, propose=stamped):
                 stamp('begin')
                 call()
                 stamp('attention_and_decode')
@@ -133,26 +133,35 @@ class StageClock:
 
 
 @contextmanager
-def replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Put a function in the place of a method of one object for a while.
+def replaced(owner: Any, **functions: Callable[..., Any]) -> Iterator[None]:
+    """Put functions in the places of methods of one object for a while.
+
+    Args:
+        owner: the object.
+        functions: what to put there, by name of the method.
 
     Raises:
-        RuntimeError: nothing called it, so that what was meant to be replaced was not.
+        RuntimeError: nothing called any of them, so that what was meant to be replaced was not.
     """
     used = False
 
-    def noticed(*args: Any, **kwargs: Any) -> Any:
-        nonlocal used
-        used = True
-        return function(*args, **kwargs)
+    def noticing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def noticed(*args: Any, **kwargs: Any) -> Any:
+            nonlocal used
+            used = True
+            return function(*args, **kwargs)
 
-    setattr(owner, name, noticed)
+        return noticed
+
+    for name, function in functions.items():
+        setattr(owner, name, noticing(function))
     try:
         yield
     finally:
-        delattr(owner, name)
+        for name in functions:
+            delattr(owner, name)
     if not used:
-        raise RuntimeError(f'{type(owner).__name__}.{name} was not called')
+        raise RuntimeError(f'{type(owner).__name__}.{"/".join(functions)} was not called')
 
 
 def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> int:

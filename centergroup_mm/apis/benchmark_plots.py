@@ -95,13 +95,12 @@ def _time_by_people(axis: Axes, group: Mapping[str, Any]) -> None:
 def _where_time_goes(axis: Axes, group: Mapping[str, Any]) -> None:
     """Stacked bars of medians, one for each number of people, and one with AE."""
     seconds, bars = group['seconds'], {}
-    shared = {name: seconds[name]['median'] for name in ('detector', 'embedding')}
+    detector = dict(detector=seconds['detector']['median'])
     for people, stages in group['stages'].items():
         parts = {stage: values['median'] for stage, values in stages.items()}
-        bars[f'ours, {people}'] = {**shared, **parts}
-    bars[f'AE, {PEOPLE}'] = dict(
-        detector=shared['detector'], ae_decode=seconds[f'ae_decode@{PEOPLE}']['median']
-    )
+        embedding = seconds[f'embedding@{people}']['median']
+        bars[f'ours, {people}'] = dict(**detector, embedding=embedding, **parts)
+    bars[f'AE, {PEOPLE}'] = dict(**detector, ae_decode=seconds[f'ae_decode@{PEOPLE}']['median'])
     start = dict.fromkeys(bars, 0.0)
     for part, (label, color) in _PARTS.items():
         rows = [row for row, parts in bars.items() if part in parts]

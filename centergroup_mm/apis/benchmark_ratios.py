@@ -47,7 +47,8 @@ TARGETS = {
     'ae_decode_over_grouping': Target(
         'AE batch_decode / grouping',
         'from merged maps to poses: MMPose\'s AssociativeEmbedding.batch_decode with painted tags '
-        'over the grouping with embedding maps given; the least favourable number of people',
+        'over the grouping with the embedding convolutions given; the least favourable number of '
+        'people',
         False, 3.0, 15.0,
     ),
     'end_to_end_ae_over_ours': Target(
@@ -106,7 +107,7 @@ def inference_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, list[f
     counts = crowded(seconds)
     grouped = [over(seconds[f'ae_decode@{n}'], seconds[f'grouping@{n}']) for n in counts]
     embedded = [
-        over(seconds[f'ae_decode@{n}'], plus(seconds[f'grouping@{n}'], seconds['embedding']))
+        over(seconds[f'ae_decode@{n}'], plus(seconds[f'grouping@{n}'], seconds[f'embedding@{n}']))
         for n in counts
     ]
     growth = plus(seconds[f'post_detector@{MANY}'], seconds[f'post_detector@{FEW}'], -1)
@@ -120,7 +121,7 @@ def inference_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, list[f
         'ae_decode_over_grouping_with_embedding': min(
             embedded, key=lambda values: summary(values)['median']
         ),
-        'embedding_over_detector': over(seconds['embedding'], detector),
+        'embedding_over_detector': over(seconds[f'embedding@{PEOPLE}'], detector),
     }
 
 

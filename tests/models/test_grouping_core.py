@@ -119,15 +119,6 @@ def test_half_precision_masks_stay_finite():
     assert all(torch.isfinite(field).all() for field in output)
 
 
-@pytest.mark.parametrize('training', [True, False])
-def test_autocast_reaches_embedding_convolutions_in_training_alone(training):
-    neck = CenterGroupNeck(4, num_joints=3, channels=16, hidden=32).train(training)
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        features = [torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8, dtype=torch.bfloat16)]
-        dtypes = {maps.dtype for group in neck.embed(features) for maps in group}
-    assert dtypes == {torch.bfloat16 if training else torch.float32}
-
-
 def test_encoder_ignores_masked_tokens():
     torch.manual_seed(0)
     layer = EncoderLayer(16, 2, 32).eval()

@@ -17,7 +17,6 @@ from centergroup_mm.models.grouping import (
     GroupingOutput,
     Proposals,
     merge_mirrored,
-    mirror_proposals,
     sine_encoding_at,
 )
 from centergroup_mm.models.heads.centergroup_stages import Detection
@@ -118,15 +117,9 @@ def check_proposals(
     head, detection: Detection, ref: Reference, full: Tensor, flip_indices: Tensor | None
 ) -> tuple[Proposals, Proposals]:
     """Which peaks are chosen; returns keypoints and centers of all views."""
-    both = head.propose(detection.maps, full, full > 0)
-    by_score = head.propose(detection.maps, full, torch.ones_like(full, dtype=torch.bool))
-    if flip_indices is not None:
-        types = (flip_indices, torch.zeros(1, dtype=torch.long))
-        width = detection.maps.shape[-1]
-        both, by_score = (
-            [to_views(group, index, width) for group, index in zip(groups, types, strict=True)]
-            for groups in (both, by_score)
-        )
+    both = head.propose(detection.maps, full, full > 0, flip_indices)
+    everywhere = torch.ones_like(full, dtype=torch.bool)
+    by_score = head.propose(detection.maps, full, everywhere, flip_indices)
     for name, ours, unmasked in zip(('kp', 'person'), both, by_score, strict=True):
         kept = ref[f'out/{name}_keep']
         assert torch.equal(ours.valid, kept), f'{name}: other proposals are kept'
@@ -135,13 +128,7 @@ def check_proposals(
         assert_close(ours.scores, ref[f'out/{name}_score'], HEATMAP, f'{name} scores')
     types = torch.arange(both[0].valid.shape[1])[:, None].expand_as(both[0].valid)
     assert torch.equal(types, ref['out/kp_type'].long()), 'slots are not sorted by type'
-    return tuple(both)
-
-
-def to_views(proposals: Proposals, flip_indices: Tensor, width: int) -> Proposals:
-    """Proposals of both views, as `infer` gives them to the neck."""
-    mirrored = mirror_proposals(proposals, flip_indices, width)
-    return Proposals(*map(torch.cat, zip(proposals, mirrored, strict=True)))
+    return both
 
 
 def check_tokens(
@@ -151,16 +138,17 @@ def check_tokens(
     size = (detection.maps.shape[-2], detection.maps.shape[-1])
     tokens = neck(detection.features, keypoints, centers, quarter, size)
     split = keypoints.scores[0].numel()
-    maps = neck.embed(detection.features)
-    for name, group, which, layers in (
-        ('kp', keypoints, maps[0], [layer[:, :split] for layer in tokens.layers]),
-        ('person', centers, maps[1], [layer[:, split:] for layer in tokens.layers]),
+    embeddings = neck.embed(detection.features, keypoints, centers, size)
+    for name, group, part in (
+        ('kp', keypoints, slice(split)),
+        ('person', centers, slice(split, None)),
     ):
+        layers = [layer[:, part] for layer in tokens.layers]
         points, ranks = group.flatten().points, group.scores.shape[1:]
         first = ref[f'out/{name}_node_sub'].shape[2]
         kept = ref[f'out/{name}_keep'][:, :, :first]
         for label, values, atol in (
-            ('embed', neck.sample(which, points, size), EMBEDDING),
+            ('embed', embeddings[:, part], EMBEDDING),
             ('posfeat', sine_encoding_at(quarter, points, size), 1e-5),
             ('node', layers[0], EMBEDDING),
         ):

@@ -19,6 +19,7 @@ from .flip import merge_mirrored, mirror_heatmaps, mirror_proposals
 from .position import sine_encoding_at
 from .proposals import Proposals, find_peaks, merge_heatmap_levels, select_proposals
 from .sampling import sample_at, value_at
+from .windows import embed_windows, window_cost
 
 __all__ = [
     'MLP',
@@ -29,6 +30,7 @@ __all__ = [
     'Poses',
     'Proposals',
     'decode_poses',
+    'embed_windows',
     'find_peaks',
     'merge_heatmap_levels',
     'merge_mirrored',
@@ -39,4 +41,5 @@ __all__ = [
     'select_proposals',
     'sine_encoding_at',
     'value_at',
+    'window_cost',
 ]

@@ -156,7 +156,11 @@ class CenterGroupStages(BaseHead):
         return torch.cat([flip_indices, flip_indices.new_tensor([self.num_joints])])
 
     def propose(
-        self, maps: Tensor, padding_mask: Tensor, allowed: Tensor
+        self,
+        maps: Tensor,
+        padding_mask: Tensor,
+        allowed: Tensor,
+        flip_indices: Tensor | None = None,
     ) -> tuple[Proposals, Proposals]:
         """Choose keypoint and center proposals.
 
@@ -164,9 +168,10 @@ class CenterGroupStages(BaseHead):
             maps: merged heatmaps [B x K+1 x H x W].
             padding_mask: [B x H x W], 1 on the picture.
             allowed: [B x H x W] bool, False where proposals are masked.
+            flip_indices: as for :meth:`detect`; those of the mirrored images are added if given.
 
         Returns:
-            keypoints [B x K x R ...] and centers [B x 1 x R ...].
+            keypoints [V B x K x R ...] and centers [V B x 1 x R ...].
         """
         maps = maps.detach() * padding_mask[:, None]
         common = dict(
@@ -177,7 +182,14 @@ class CenterGroupStages(BaseHead):
         )
         keypoints = select_proposals(maps[:, :-1], nms_size=self.joint_nms, **common)
         centers = select_proposals(maps[:, -1:], nms_size=self.center_nms, **common)
-        return keypoints, centers
+        if flip_indices is None:
+            return keypoints, centers
+        there = ((keypoints, flip_indices), (centers, torch.zeros_like(flip_indices[:1])))
+        back = (mirror_proposals(group, types, maps.shape[-1]) for group, types in there)
+        return tuple(
+            Proposals(*map(torch.cat, zip(group, mirrored, strict=True)))
+            for (group, _), mirrored in zip(there, back, strict=True)
+        )
 
     def group(
         self,
@@ -237,13 +249,8 @@ class CenterGroupStages(BaseHead):
         """
         quarter, full = padding_masks
         size = (detection.maps.shape[-2], detection.maps.shape[-1])
-        keypoints, centers = self.propose(detection.maps, full, full > 0)
-        flat_centers = centers.flatten()
+        keypoints, centers = self.propose(detection.maps, full, full > 0, flip_indices)
         if flip_indices is not None:
-            mirrored = mirror_proposals(keypoints, flip_indices, size[1])
-            keypoints = Proposals(*map(torch.cat, zip(keypoints, mirrored, strict=True)))
-            mirrored = mirror_proposals(centers, torch.zeros_like(flip_indices[:1]), size[1])
-            centers = Proposals(*map(torch.cat, zip(centers, mirrored, strict=True)))
             quarter = torch.cat([quarter, quarter.flip(-1)])
         output = self.group(detection.features, keypoints, centers, quarter, size)[-1]
         if not self.grouping[-1].classify_centers:
@@ -252,7 +259,7 @@ class CenterGroupStages(BaseHead):
             output = output._replace(center=score.logit())
         if flip_indices is not None:
             output = merge_mirrored(output, flip_indices, size[1])
-        return output, flat_centers
+        return output, Proposals(*(field[: full.shape[0]] for field in centers.flatten()))
 
     def grouping_losses(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,19 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ...compat import is_traced
-from ..grouping import MLP, EmbeddingCNN, EncoderLayer, Proposals, sample_at, sine_encoding_at
+from ..grouping import (
+    MLP,
+    EmbeddingCNN,
+    EncoderLayer,
+    Proposals,
+    embed_windows,
+    sample_at,
+    sine_encoding_at,
+    window_cost,
+)
+
+# Windows of a traced graph may cost as much as the map of an input of 256 x 256 pixels.
+_TRACED_CELLS = 64 * 64
 
 
 class Tokens(NamedTuple):
@@ -27,6 +40,11 @@ class Tokens(NamedTuple):
     layers: list[Tensor]
     encoding: Tensor
     valid: Tensor
+
+
+def attended(valid: Tensor) -> Tensor:
+    """Keypoints that are attended to, [B x M]: all of an image that has none (authors' program)."""
+    return valid | ~valid.any(1, keepdim=True)
 
 
 @MODELS.register_module()
@@ -80,56 +98,83 @@ class CenterGroupNeck(BaseModule):
             EncoderLayer(channels, num_heads, hidden, dropout) for _ in range(num_layers)
         )
 
-    def embed(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Embedding maps for keypoints and for centers.
+    def embed(
+        self,
+        features: Sequence[Tensor],
+        keypoints: Proposals,
+        centers: Proposals,
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Embeddings of all slots: what the embedding CNNs say at their points.
 
         At test they are float32 whatever the autocast: float16 moves visibilities by 0.002,
         bfloat16 by 0.02, and both the attention with them.
 
         Args:
-            features: backbone maps at 1/4, [B x in_channels x h x w] for each test scale.
+            features: backbone maps at 1/4, [B x in_channels x h x w] for each test scale, the
+                scale of the original input first.
+            keypoints: [B x K x R ...].
+            centers: [B x 1 x C ...].
+            size: (H, W) of the network input in pixels.
 
         Returns:
-            maps [B x D x h x w] for keypoints and for centers, one for each scale.
-        """
-        if self.training:
-            return self._embed(features)
-        with torch.autocast(features[0].device.type, enabled=False):
-            return self._embed([feature.float() for feature in features])
-
-    def _embed(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        return (
-            [self.keypoint_embed(feature) for feature in features],
-            [self.center_embed(feature) for feature in features],
-        )
-
-    def sample(self, maps: Sequence[Tensor], points: Tensor, size: tuple[int, int]) -> Tensor:
-        """Weighted mean over scales of the values at points.
-
-        Args:
-            maps: [B x D x h x w] for each test scale, the original first.
-            points: [B x P x 2] x, y in pixels of the network input.
-            size: (H, W) of the network input.
-
-        Returns:
-            [B x P x D]
+            [B x M+C x D], weighted means over scales.  Slots that nothing attends to may be 0.
 
         Raises:
-            ValueError: there are more scales than ``scale_weights``, or fewer.
+            ValueError: there are other scales than ``scale_weights`` has.
         """
-        if len(maps) == 1:
-            return sample_at(maps[0], points, size)
-        if len(maps) != len(self.scale_weights):
+        weights = self.scale_weights if len(features) > 1 else (1.0,)
+        if len(features) != len(weights):
             raise ValueError(
-                f'{len(maps)} test scales but scale_weights of the neck has '
-                f'{len(self.scale_weights)} entries'
+                f'{len(features)} test scales but scale_weights of the neck has '
+                f'{len(weights)} entries'
             )
-        pairs = zip(self.scale_weights, maps, strict=True)
-        return sum(weight * sample_at(m, points, size) for weight, m in pairs)
+        keypoints, centers = keypoints.flatten(), centers.flatten()
+        groups = (
+            (self.keypoint_embed, keypoints.points, attended(keypoints.valid)),
+            (self.center_embed, centers.points, centers.valid),
+        )
+        autocast = torch.autocast(centers.points.device.type, enabled=False)
+        with nullcontext() if self.training else autocast:
+            return torch.cat([
+                sum(
+                    weight * self._embed_at(cnn, feature, points, used, size)
+                    for weight, feature in zip(weights, features, strict=True)
+                )
+                for cnn, points, used in groups
+            ], dim=1).float()  # fmt: skip
+
+    def _embed_at(
+        self, cnn: EmbeddingCNN, feature: Tensor, points: Tensor, used: Tensor, size: tuple
+    ) -> Tensor:
+        """Embeddings of one scale [B x P x D], of whole maps or of windows, what costs less.
+
+        Empty slots have no window on a CPU.  A traced graph is for maps of any size, and takes
+        windows where few enough for small ones.
+        """
+        if self.training:  # batch statistics are of whole maps
+            return sample_at(cnn(feature), points, size)
+        feature = feature.float()
+        slots = None
+        windows, cells = used.shape[1], _TRACED_CELLS
+        if not is_traced():
+            windows, cells = used.numel(), feature[:, 0].numel()
+            if used.device.type == 'cpu':
+                slots = used.flatten().nonzero()[:, 0]
+                windows = len(slots)
+        if windows * window_cost(cnn) > cells:
+            return sample_at(cnn(feature), points, size)
+        images = torch.arange(used.shape[0], device=used.device)[:, None].expand_as(used).flatten()
+        points = points.flatten(0, 1)
+        if slots is None:
+            return embed_windows(cnn, feature, images, points, size).view(*used.shape, -1)
+        values = embed_windows(cnn, feature, images[slots], points[slots], size)
+        empty = values.new_zeros(used.numel(), self.channels)
+        return empty.index_copy(0, slots, values).view(*used.shape, -1)
 
     def tokenize(
         self,
-        embeddings: tuple[list[Tensor], list[Tensor]],
+        embeddings: Tensor,
         keypoints: Proposals,
         centers: Proposals,
         padding_mask: Tensor,
@@ -147,18 +192,10 @@ class CenterGroupNeck(BaseModule):
         Returns:
             tokens [B x M+C x D], encoding [B x M+C x D], valid [B x M+C].
         """
-        keypoint_maps, center_maps = embeddings
         ranks = keypoints.scores.shape[2]
         keypoints, centers = keypoints.flatten(), centers.flatten()
-        features = torch.cat(
-            [
-                self.sample(keypoint_maps, keypoints.points, size),
-                self.sample(center_maps, centers.points, size),
-            ],
-            dim=1,
-        ).float()
         points = torch.cat([keypoints.points, centers.points], dim=1)
-        encoding = torch.zeros_like(features)
+        encoding = torch.zeros_like(embeddings)
         if self.position_proj is not None:
             position = sine_encoding_at(padding_mask, points, size, self.channels)
             encoding = self.position_proj(position)
@@ -166,13 +203,8 @@ class CenterGroupNeck(BaseModule):
             types = torch.arange(self.num_joints, device=points.device).repeat_interleave(ranks)
             types = torch.cat([types, types.new_full((centers.scores.shape[1],), self.num_joints)])
             encoding = encoding + self.type_embed(types)
-        # An image whose keypoints are all masked attends to all of them (authors' program).
-        visible = keypoints.valid | ~keypoints.valid.any(1, keepdim=True)
-        return (
-            self.initial_mlp(features),
-            encoding,
-            torch.cat([visible, centers.valid], dim=1),
-        )
+        valid = torch.cat([attended(keypoints.valid), centers.valid], dim=1)
+        return self.initial_mlp(embeddings), encoding, valid
 
     def forward(
         self,
@@ -187,7 +219,7 @@ class CenterGroupNeck(BaseModule):
         Autocast reaches the convolutions of :meth:`embed` at most, in training: what follows is
         little work, and costs AP in half precision.
         """
-        embeddings = self.embed(features)
+        embeddings = self.embed(features, keypoints, centers, size)
         with torch.autocast(padding_mask.device.type, enabled=False):
             slots = self.tokenize(embeddings, keypoints, centers, padding_mask, size)
             tokens, encoding, valid = slots
