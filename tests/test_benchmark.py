@@ -205,13 +205,28 @@ def test_offsets_baseline_joins_or_is_named_as_missing(work, scenes, monkeypatch
 
 def test_training_steps_reach_what_they_claim(work, scenes):
     steps = work.training_calls(scenes, 2, 4)
-    assert steps['train_detector']() > 0
-    assert work.head.neck.layers[0].norm1.weight.grad is None
-    assert work.head.detector.final_layers[0].weight.grad.abs().sum() > 0
+    for name in ('train_detector', 'train_frozen'):
+        assert steps[name]() > 0
+        assert work.head.neck.layers[0].norm1.weight.grad is None
+        assert work.head.detector.final_layers[0].weight.grad.abs().sum() > 0
     assert steps['train_step']() > 0
     without = [n for n, p in work.model.named_parameters() if p.requires_grad and p.grad is None]
     assert without == []
     assert not work.model.training
+
+
+def test_norms_learn_only_where_the_detector_is_trained_alone():
+    cfg = Config.fromfile(TINY)
+    cfg.model.head.freeze_detector_bn = True
+    work = Workload(cfg)
+    steps = work.training_calls(work.scenes((64, 64), 1, 2), 1, 2)
+    norm = work.head.detector.deconv_layers[0][0][1]
+    for name, learns in (('train_detector', True), ('train_frozen', False), ('train_step', False)):
+        before = norm.running_mean.clone()
+        steps[name]()
+        assert (norm.weight.grad is not None) is learns
+        assert torch.equal(norm.running_mean, before) is not learns
+        assert not norm.weight.requires_grad
 
 
 def test_ratios_take_the_least_favourable_crowd():

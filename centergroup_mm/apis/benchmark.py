@@ -217,12 +217,13 @@ def ratio_details(
         name: judge(name, values, {**test, **special.get(name, {})})
         for name, values in inference_ratios(groups[0]['rounds_of']).items()
     }
-    pairs = zip(training['train_step'], training['train_detector'], strict=True)
-    details['train_step_over_detector'] = judge(
-        'train_step_over_detector',
-        [whole / detector for whole, detector in pairs],
-        {**test, 'flip': False, 'batch': train_batch},
-    )
+    for name, below in (
+        ('train_step_over_detector', 'train_detector'),
+        ('train_step_over_frozen_detector', 'train_frozen'),
+    ):
+        pairs = zip(training['train_step'], training[below], strict=True)
+        ratios = [whole / detector for whole, detector in pairs]
+        details[name] = judge(name, ratios, {**test, 'flip': False, 'batch': train_batch})
     details['extra_peak_memory_mb'] = judge(
         'extra_peak_memory_mb', [memory['predict'] - memory['detector']], test
     )

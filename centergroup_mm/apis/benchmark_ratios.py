@@ -59,8 +59,14 @@ TARGETS = {
     ),
     'train_step_over_detector': Target(
         'training step / detector alone',
-        'forward and backward pass of the whole model over that of the detector',
+        'forward and backward pass of the whole model over that of the detector trained alone, '
+        'its batch norms learning as in stage 1',
         True, 1.35, None,
+    ),
+    'train_step_over_frozen_detector': Target(
+        'training step / detector with frozen norms',
+        'the same over the detector with its batch norms frozen, as they are in the whole model',
+        True, None, None,
     ),
     'extra_peak_memory_mb': Target(
         'extra peak memory at test in MB',

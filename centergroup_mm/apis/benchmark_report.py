@@ -22,6 +22,7 @@ _LABELS = {
     'ae_end_to_end': 'end to end, AE',
     'single': 'end to end, one image of batch 1',
     'train_detector': 'training step, detector alone',
+    'train_frozen': '  with frozen batch norms',
     'train_step': 'training step, whole model',
     'graph_eager': 'image to poses, eager',
     'graph_compiled': 'image to poses, compiled',

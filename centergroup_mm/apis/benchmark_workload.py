@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models.heads import CenterGroupHead
 from .benchmark_baselines import load_offsets
@@ -64,23 +64,40 @@ class Workload:
             people: in each image.
 
         Returns:
-            ``train_detector``, the heatmap loss with nothing behind the detector, and
-            ``train_step``, all losses.
+            ``train_detector``, the heatmap loss with nothing behind the detector, whose batch
+            norms learn as they do when it is trained alone, in stage 1; ``train_frozen``, the
+            same with them frozen as in stage 2; and ``train_step``, all losses.
         """
+        norms = [
+            module
+            for part in (self.model.backbone, self.head.detector)
+            for module in part.modules()
+            if isinstance(module, nn.modules.batchnorm._NormBase)
+        ]
         given = (
             scenes.images[:images],
             scenes.training_samples(images, people),
             scenes.levels(images, people),
         )
         return dict(
-            train_detector=lambda: self._train_step(*given, detector_only=True),
+            train_detector=lambda: self._train_step(*given, detector_only=True, learning=norms),
+            train_frozen=lambda: self._train_step(*given, detector_only=True),
             train_step=lambda: self._train_step(*given, detector_only=False),
         )
 
     def _train_step(
-        self, images: Tensor, samples: Sequence, levels: Sequence[Tensor], detector_only: bool
+        self,
+        images: Tensor,
+        samples: Sequence,
+        levels: Sequence[Tensor],
+        detector_only: bool,
+        learning: Sequence[nn.Module] = (),
     ) -> float:
+        """Forward and backward; ``learning`` batch norms learn whatever the config freezes."""
         self.model.train()
+        frozen = [p for norm in learning for p in norm.parameters() if not p.requires_grad]
+        for norm in learning:
+            norm.train().requires_grad_(True)
         self.model.zero_grad(set_to_none=True)
         hook = self.head.detector.register_forward_hook(
             lambda module, inputs, output: painted_over(output, levels)
@@ -99,6 +116,8 @@ class Workload:
         finally:
             hook.remove()
             self.model.eval()
+            for parameter in frozen:
+                parameter.requires_grad_(False)
         return float(loss.detach())
 
 
