@@ -51,8 +51,9 @@ def attended(valid: Tensor) -> Tensor:
 class CenterGroupNeck(BaseModule):
     """Embedding CNNs, sampling at points, initial MLP and transformer encoder.
 
-    Keypoints and centers have an embedding CNN each and share everything else.  Defaults are
-    those of the authors' program; supplement C.2 gives the transformer's sizes.
+    Keypoints and centers have an embedding CNN each and share everything else.  At test these
+    CNNs run only around the proposals where that is cheaper; the numbers are the same.  Defaults
+    are those of the authors' program; supplement C.2 gives the transformer's sizes.
 
     Args:
         in_channels: channels of the backbone's 1/4 map.
@@ -145,7 +146,7 @@ class CenterGroupNeck(BaseModule):
             ], dim=1).float()  # fmt: skip
 
     def _embed_at(
-        self, cnn: EmbeddingCNN, feature: Tensor, points: Tensor, used: Tensor, size: tuple
+        self, cnn: EmbeddingCNN, feature: Tensor, points: Tensor, used: Tensor, size: tuple[int, int]
     ) -> Tensor:
         """Embeddings of one scale [B x P x D], of whole maps or of windows, what costs less.
 
