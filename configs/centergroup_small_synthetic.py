@@ -16,7 +16,8 @@ input_size = (384, 384)
 load_from = 'work_dirs/centergroup_small256_synthetic/iter_2200.pth'
 load_from_hint = 'train the first step with configs/centergroup_small256_synthetic.py'
 
-codec = dict(type='AttentionGroupingCodec', input_size=input_size, sigma=2)
+codec = dict(
+    type='AttentionGroupingCodec', input_size=input_size, sigma=2, mirror_on_grid=False)
 model = dict(head=dict(decoder=codec))
 
 load_image, _, mirror, _, *masks = _base_.train_pipeline

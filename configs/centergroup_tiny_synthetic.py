@@ -20,7 +20,8 @@ finest = 32
 num_joints = 17
 input_size = (256, 256)
 
-codec = dict(type='AttentionGroupingCodec', input_size=input_size, sigma=2)
+codec = dict(
+    type='AttentionGroupingCodec', input_size=input_size, sigma=2, mirror_on_grid=False)
 
 model = dict(
     type='BottomupPoseEstimator',

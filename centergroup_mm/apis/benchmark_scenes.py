@@ -145,12 +145,13 @@ class Scenes:
         }
         maps = [torch.from_numpy(level).to(self.device) for level in label['heatmaps']]
         height, width = (2 * side for side in maps[-1].shape[-2:])
+        whole = [
+            torch.ones(height // stride, width // stride, device=self.device) for stride in (4, 1)
+        ]
         fields = SimpleNamespace(
             heatmaps=maps,
             heatmap_mask=[torch.ones_like(level[0]) for level in maps],
-            padding_mask=[
-                torch.ones(height // stride, width // stride, device=self.device)
-                for stride in (4, 1)
-            ],
+            label_mask=[mask > 0 for mask in whole],
+            padding_mask=whole,
         )
         return SimpleNamespace(gt_fields=fields, gt_instance_labels=SimpleNamespace(**tensors))

@@ -11,7 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from ..models.grouping import GroupingOutput, Poses, decode_poses
-from .multilevel_heatmap import encode_centers, encode_heatmaps
+from .multilevel_heatmap import encode_centers, encode_levels
 
 
 @KEYPOINT_CODECS.register_module()
@@ -37,9 +37,11 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         visible_thr: joints with a higher visibility count for the score.
         by_visibility: poses are scored by their joints' visibility; False scores them by their
             center alone (paper, Table 2, rows 1 and 2).
+        mirror_on_grid: draw targets of mirrored crops where the authors' program does, up to
+            3/4 of a cell left of the joints, see ``mirror_shift``; False draws them at the joints.
     """
 
-    auxiliary_encode_keys = {'bbox'}
+    auxiliary_encode_keys = {'bbox', 'flip'}
     label_mapping_table = dict(
         joints='joints',
         joints_visible='joints_visible',
@@ -47,7 +49,10 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         matchable='matchable',
     )
     field_mapping_table = dict(
-        heatmaps='heatmaps', heatmap_mask='heatmap_mask', padding_mask='padding_mask'
+        heatmaps='heatmaps',
+        heatmap_mask='heatmap_mask',
+        label_mask='label_mask',
+        padding_mask='padding_mask',
     )
 
     def __init__(
@@ -57,6 +62,7 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         min_joints: int = 5,
         visible_thr: float = 0.5,
         by_visibility: bool = True,
+        mirror_on_grid: bool = True,
     ) -> None:
         super().__init__()
         self.input_size = tuple(input_size)
@@ -64,12 +70,14 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         self.min_joints = min_joints
         self.visible_thr = visible_thr
         self.by_visibility = by_visibility
+        self.mirror_on_grid = mirror_on_grid
 
     def encode(
         self,
         keypoints: np.ndarray,
         keypoints_visible: np.ndarray | None = None,
         bbox: np.ndarray | None = None,
+        flip: bool | None = None,
     ) -> dict:
         """Targets of one image.
 
@@ -78,6 +86,7 @@ class AttentionGroupingCodec(BaseKeypointCodec):
             keypoints_visible: [N x K], above 0 if labelled; default all.
             bbox: [N x 4] (x1, y1, x2, y2) or corners [N x 4 x 2] in input pixels; default the
                 extent of the visible joints.
+            flip: the crop is mirrored, and its joints with it.
 
         Returns:
             see the class.
@@ -96,10 +105,13 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         corners = np.asarray(bbox, dtype=np.float32).reshape(len(keypoints), num_corners, 2)
         box_sizes = corners.max(1) - corners.min(1)
         return dict(
-            heatmaps=[
-                encode_heatmaps(joints, joints_visible, self.input_size, stride, self.sigma)
-                for stride in (4, 2)
-            ],
+            heatmaps=encode_levels(
+                keypoints,
+                visible,
+                self.input_size,
+                self.sigma,
+                mirrored=flip and self.mirror_on_grid,
+            ),
             joints=joints,
             joints_visible=joints_visible.astype(np.float32),
             box_sizes=box_sizes.astype(np.float32),

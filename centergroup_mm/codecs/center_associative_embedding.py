@@ -11,7 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from ..models.grouping import merge_heatmap_levels
-from .multilevel_heatmap import encode_centers, encode_heatmaps, inside_input
+from .multilevel_heatmap import encode_levels, inside_input, mirror_shift
 
 #: From the head over the trunk to the limbs: early types start the groups.  COCO's order is
 #: HigherHRNet's, CrowdPose's follows the same rule.
@@ -50,10 +50,13 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
             HigherHRNet for 17 and 14 joints, else as numbered.
         decode_center_shift: offset of a joint from the corner of its cell, in cells.  Targets
             are drawn at truncated positions, so the default is 0.5.
+        mirror_on_grid: draw targets of mirrored crops where the authors' program does, up to
+            3/4 of a cell left of the joints, see ``mirror_shift``; False draws them at the joints.
         kwargs: ``decode_nms_kernel``, ``decode_keypoint_thr``, ``decode_tag_thr``,
             ``decode_topk`` and ``decode_max_instances`` of ``AssociativeEmbedding``.
     """
 
+    auxiliary_encode_keys = {'flip'}
     label_mapping_table = dict(
         keypoint_indices='keypoint_indices', keypoint_weights='keypoint_weights'
     )
@@ -69,6 +72,7 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
         decode_stride: int = 2,
         decode_keypoint_order: Sequence[int] | None = None,
         decode_center_shift: float = 0.5,
+        mirror_on_grid: bool = True,
         **kwargs,
     ) -> None:
         width, height = (int(side) for side in input_size)
@@ -84,15 +88,22 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
             raise ValueError(f'decode_stride must be 1 or 2, got {decode_stride}')
         self.with_center = with_center
         self.decode_stride = decode_stride
+        self.mirror_on_grid = mirror_on_grid
         # The same for every image: poses come from maps of any size, not of `heatmap_size`.
         self.scale_factor = np.full(2, decode_stride, dtype=np.float32)
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
+    def encode(
+        self,
+        keypoints: np.ndarray,
+        keypoints_visible: np.ndarray | None = None,
+        flip: bool | None = None,
+    ) -> dict:
         """Targets of one image.
 
         Args:
             keypoints: [N x K x 2] (x, y) in input pixels.
             keypoints_visible: [N x K], above 0 if labelled; default all.
+            flip: the crop is mirrored, and its joints with it.
 
         Returns:
             see the class.
@@ -100,19 +111,15 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
         visible = inside_input(keypoints, keypoints_visible, self.input_size)
-        points, drawn = keypoints, visible
-        if self.with_center:
-            centers, has_center = encode_centers(keypoints, visible, self.input_size)
-            points = np.concatenate([points, centers[:, None]], axis=1)
-            drawn = np.concatenate([drawn, has_center[:, None]], axis=1)
         # Joints that do not count may lie anywhere; their index must still be one of the map's.
-        cells = np.where(visible[..., None], keypoints // 4, 0).astype(np.int64)
+        mirrored = flip and self.mirror_on_grid
+        cells = keypoints / 4 + (mirror_shift(mirrored, 4), 0.0)
+        cells = np.where(visible[..., None], cells, 0).astype(np.int64)
         indices = cells[..., 1] * (self.input_size[0] // 4) + cells[..., 0]
         return dict(
-            heatmaps=[
-                encode_heatmaps(points, drawn, self.input_size, stride, self.sigma)
-                for stride in (4, 2)
-            ],
+            heatmaps=encode_levels(
+                keypoints, visible, self.input_size, self.sigma, self.with_center, mirrored
+            ),
             keypoint_indices=np.stack([indices, visible.astype(np.int64)], axis=-1),
             keypoint_weights=visible.astype(np.float32),
         )

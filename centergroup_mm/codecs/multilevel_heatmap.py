@@ -75,7 +75,7 @@ def draw_gaussians(
     steps = np.arange(-radius, radius + 1)
     line = np.exp(-(steps**2) / (2 * sigma**2))
     patch = np.outer(line, line).astype(np.float32)
-    cells = np.floor(points).astype(np.int64)
+    cells = points.astype(np.int64)  # towards 0, as int() of the program
     drawn = (np.asarray(visible) > 0) & ((cells >= 0) & (cells < (width, height))).all(axis=-1)
     for person, channel in zip(*np.nonzero(drawn), strict=True):
         x, y = cells[person, channel]
@@ -87,21 +87,42 @@ def draw_gaussians(
     return heatmaps
 
 
+def mirror_shift(mirrored: bool | None, downsample: int) -> float:
+    """How far right of its joint the authors' program draws the target of a mirrored crop.
+
+    It mirrors joints on the grid of each level, cell u to w - 1 - u, and images in pixels, x to
+    W - 1 - x: at 1/4 the target is 3/4 of a cell further left than the joint, at 1/2 half a cell.
+
+    Args:
+        mirrored: the crop is mirrored.
+        downsample: pixels of the network input for each cell.
+
+    Returns:
+        the shift in cells, never above 0.
+    """
+    return 1 / downsample - 1 if mirrored else 0.0
+
+
 def encode_heatmaps(
     keypoints: np.ndarray,
     visible: np.ndarray,
     input_size: Sequence[int],
     downsample: int,
     sigma: float = 2.0,
+    with_center: bool = False,
+    mirrored: bool | None = None,
 ) -> np.ndarray:
     """Target heatmaps of one level.
 
     Args:
-        keypoints: [N x T x 2] (x, y) in pixels of the network input.
-        visible: [N x T], above 0 if the point is to be drawn; points outside never are.
+        keypoints: [N x K x 2] (x, y) in pixels of the network input.
+        visible: [N x K], above 0 if the point is to be drawn; points outside never are.
         input_size: [w, h] of the network input in pixels.
         downsample: pixels of the network input for each cell of the level (4 or 2).
         sigma: standard deviation in cells, the same at every level.
+        with_center: append the centers' heatmap.  On the grid of a mirrored crop joints that are
+            moved off the level are drawn at its edge and do not count for the center.
+        mirrored: draw as in the program's mirrored crops, see :func:`mirror_shift`.
 
     Returns:
         [T x h/downsample x w/downsample] float32 between 0 and 1.
@@ -113,5 +134,25 @@ def encode_heatmaps(
     if width % downsample or height % downsample:
         raise ValueError(f'input_size {(width, height)} is no multiple of {downsample}')
     size = (width // downsample, height // downsample)
-    visible = inside_input(keypoints, visible, input_size)
-    return draw_gaussians(keypoints / downsample, visible, size, sigma)
+    drawn = inside_input(keypoints, visible, input_size)
+    points = keypoints / downsample + (mirror_shift(mirrored, downsample), 0.0)
+    if with_center:
+        centers, has_center = encode_centers(points, drawn, size)
+        points = np.concatenate([points, centers[:, None]], axis=1)
+        drawn = np.concatenate([drawn, has_center[:, None]], axis=1)
+    return draw_gaussians(points, drawn, size, sigma)
+
+
+def encode_levels(
+    keypoints: np.ndarray,
+    visible: np.ndarray,
+    input_size: Sequence[int],
+    sigma: float = 2.0,
+    with_center: bool = True,
+    mirrored: bool | None = None,
+) -> list[np.ndarray]:
+    """Target heatmaps at 1/4 and 1/2, see :func:`encode_heatmaps`."""
+    return [
+        encode_heatmaps(keypoints, visible, input_size, stride, sigma, with_center, mirrored)
+        for stride in (4, 2)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from centergroup_mm.codecs import AttentionGroupingCodec, CenterAssociativeEmbedding
 from centergroup_mm.codecs.multilevel_heatmap import (
     draw_gaussians,
     encode_centers,
@@ -77,3 +78,20 @@ def test_centers_of_the_authors_program(path):
         centers, valid = encode_centers(joints[:, :-1, :2], joints[:, :-1, 2], (128, 128))
         np.testing.assert_array_equal(valid, joints[:, -1, 2] > 0)
         np.testing.assert_allclose(centers[valid], joints[valid, -1, :2], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize('codec', [AttentionGroupingCodec, CenterAssociativeEmbedding])
+def test_mirrored_targets_on_the_grid_or_at_the_joint(codec):
+    """A joint at pixel x of an input of 64 pixels, mirrored to 63 - x as MMPose's flip does."""
+    for x in range(64):
+        points = np.array([[[63 - x, 10.0]]], dtype=np.float32)
+        for on_grid in (True, False):
+            encoded = codec((64, 64), mirror_on_grid=on_grid).encode(points, flip=True)
+            for level, stride in zip(encoded['heatmaps'], (4, 2), strict=True):
+                cells = 64 // stride
+                # the program: int() of the joint on the level's grid, mirrored there
+                wanted = int(cells - 1 - x / stride) if on_grid else cells - 1 - x // stride
+                assert tuple(np.argwhere(level[0] == 1)[0]) == (10 // stride, wanted)
+            if 'keypoint_indices' in encoded:
+                wanted = int(15 - x / 4) if on_grid else 15 - x // 4
+                assert encoded['keypoint_indices'][0, 0].tolist() == [2 * 16 + wanted, 1]

@@ -9,11 +9,13 @@ from mmcv.transforms import Compose
 from mmengine.registry import init_default_scope
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_warp_matrix
+from pycocotools import mask as coco_mask
 
 from centergroup_mm.datasets.transforms import (
     BottomupPaddingMask,
     CenterGroupRandomAffine,
     CenterGroupResize,
+    CrowdHeatmapMask,
 )
 from centergroup_mm.datasets.transforms.resize import fit_short_side
 from centergroup_mm.models.heads.content import content_mask
@@ -219,6 +221,19 @@ def test_padding_mask_of_the_authors_program(path):
             np.testing.assert_array_equal(mask, data[f'in/pad_mask_{level}'][image])
 
 
+@pytest.mark.parametrize('path', files_of('loss_group'))
+def test_label_masks_of_the_authors_program(path):
+    data = np.load(path)
+    for image in (0, 1):
+        crop = program_crop(data, image)
+        regions = np.asfortranarray(~data[f'raw/mask_{image}'], dtype=np.uint8)
+        crop['invalid_segs'] = [coco_mask.encode(regions)]
+        results = CrowdHeatmapMask((4, 2), (4, 1))(crop)
+        for key, levels in (('heatmap_mask', (0, 1)), ('label_mask', (0, 2))):
+            for mask, level in zip(results[key], levels, strict=True):
+                np.testing.assert_array_equal(mask, data[f'in/masks_{level}'][image])
+
+
 @pytest.mark.parametrize('size', [(120, 90), (91, 121), (64, 64)])
 def test_padding_mask_agrees_with_the_one_of_test(size):
     """The mask warped for training is the mask computed from metas for test."""
@@ -270,7 +285,7 @@ def test_training_pipeline(num_persons, codec):
         dict(type='CenterGroupRandomAffine', input_size=(64, 64), rotate_factor=30.0),
         dict(type='RandomFlip', direction='horizontal'),
         dict(type='GenerateTarget', encoder=codec),
-        dict(type='BottomupGetHeatmapMask'),
+        dict(type='CrowdHeatmapMask'),
         dict(type='BottomupPaddingMask'),
         dict(type='PackPoseInputs'),
     ]
@@ -280,7 +295,11 @@ def test_training_pipeline(num_persons, codec):
     fields = sample.gt_fields
     assert [tuple(level.shape) for level in fields.heatmaps] == [(18, 16, 16), (18, 32, 32)]
     assert [tuple(level.shape) for level in fields.heatmap_mask] == [(16, 16), (32, 32)]
-    assert [tuple(level.shape) for level in fields.padding_mask] == [(16, 16), (64, 64)]
+    for masks in (
+        fields.padding_mask,
+        *([fields.label_mask] if 'Grouping' in codec['type'] else []),
+    ):
+        assert [tuple(level.shape) for level in masks] == [(16, 16), (64, 64)]
     labels = sample.gt_instance_labels
     assert set(labels.keys()) == set(
         TRANSFORMS.build(pipeline[2]).encoder.label_mapping_table.values()
@@ -300,10 +319,6 @@ def test_test_pipeline():
 
 @pytest.mark.parametrize('counts', ['list', 'bytes'])
 def test_run_length_encoded_crowds_are_masked(counts):
-    from pycocotools import mask as coco_mask
-
-    from centergroup_mm.datasets.transforms import CrowdHeatmapMask
-
     region = np.zeros((40, 60), dtype=np.uint8)
     region[10:20, 30:50] = 1
     seg = coco_mask.encode(np.asfortranarray(region))
@@ -317,6 +332,6 @@ def test_run_length_encoded_crowds_are_masked(counts):
         seg = dict(size=[40, 60], counts=[*runs, length])
     polygon = [[0, 0, 5, 0, 5, 5, 0, 5]]
     results = dict(invalid_segs=[seg, polygon], img_shape=(40, 60), input_size=(60, 40))
-    mask = CrowdHeatmapMask().transform(results)['heatmap_mask']
+    _, mask = CrowdHeatmapMask().transform(results)['label_mask']
     assert not mask[10:20, 30:50].any() and not mask[1:4, 1:4].any()
     assert mask.mean() > 0.8

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from torch import Tensor
@@ -116,14 +115,24 @@ class CenterGroupHead(CenterGroupStages):
 
         Returns:
             ``loss_heatmap``, ``loss_center``, ``loss_visibility``, ``loss_location``.
+
+        Raises:
+            ValueError: the samples lack ``label_mask``.
         """
         feature = feats[-1]
         heatmaps, _ = self.detector.split(self.detector((feature,)))
         losses = dict(self.detector.heatmap_losses(heatmaps, batch_data_samples))
-        masks = [sample.gt_fields.padding_mask for sample in batch_data_samples]
-        quarter, full = (torch.stack([m[level] for m in masks]).float() for level in (0, -1))
-        labelled = torch.stack([s.gt_fields.heatmap_mask[-1] for s in batch_data_samples]).float()
-        labelled = F.interpolate(labelled[:, None], size=full.shape[-2:], mode='nearest')[:, 0]
+        fields = [sample.gt_fields for sample in batch_data_samples]
+        if not all(hasattr(field, 'label_mask') for field in fields):
+            raise ValueError(
+                'the training samples have no label_mask: put CrowdHeatmapMask into the pipeline '
+                'instead of BottomupGetHeatmapMask'
+            )
+        quarter, full = (
+            torch.stack([field.padding_mask[level] for field in fields]).float()
+            for level in (0, -1)
+        )
+        labelled = torch.stack([field.label_mask[-1] for field in fields]) > 0
         persons = [
             PersonTargets(
                 joints=labels.joints,
@@ -135,7 +144,7 @@ class CenterGroupHead(CenterGroupStages):
         ]
         maps = self.merge([[level.detach() for level in heatmaps]])
         losses.update(
-            self.grouping_losses(maps, feature, (quarter, full), labelled * full > 0, persons)
+            self.grouping_losses(maps, feature, (quarter, full), labelled & (full > 0), persons)
         )
         return losses
 

@@ -146,7 +146,12 @@ class CenterGroupNeck(BaseModule):
             ], dim=1).float()  # fmt: skip
 
     def _embed_at(
-        self, cnn: EmbeddingCNN, feature: Tensor, points: Tensor, used: Tensor, size: tuple[int, int]
+        self,
+        cnn: EmbeddingCNN,
+        feature: Tensor,
+        points: Tensor,
+        used: Tensor,
+        size: tuple[int, int],
     ) -> Tensor:
         """Embeddings of one scale [B x P x D], of whole maps or of windows, what costs less.
 

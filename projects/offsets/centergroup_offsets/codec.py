@@ -11,7 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from centergroup_mm.codecs import AttentionGroupingCodec
-from centergroup_mm.codecs.multilevel_heatmap import encode_centers, encode_heatmaps, inside_input
+from centergroup_mm.codecs.multilevel_heatmap import encode_centers, encode_levels, inside_input
 from centergroup_mm.models.grouping import Poses, Proposals, refine_points, value_at
 
 from .offsets import match_keypoints
@@ -40,15 +40,21 @@ class OffsetsCodec(BaseKeypointCodec):
             the CenterGroup paper describes its baseline (Section 6.2).  CenterNet matches only
             near the object's box, in its program up to 0.3 of the longer side; it regresses
             that box, here it is the one around the regressed joints.
+        mirror_on_grid: as of ``AttentionGroupingCodec``.
     """
 
+    auxiliary_encode_keys = {'flip'}
     label_mapping_table = dict(
         centers='centers', offsets='offsets', offsets_visible='offsets_visible'
     )
     field_mapping_table = dict(heatmaps='heatmaps', heatmap_mask='heatmap_mask')
 
     def __init__(
-        self, input_size: Sequence[int], sigma: float = 2.0, max_shift: float | None = None
+        self,
+        input_size: Sequence[int],
+        sigma: float = 2.0,
+        max_shift: float | None = None,
+        mirror_on_grid: bool = True,
     ) -> None:
         super().__init__()
         if max_shift is not None and max_shift <= 0:
@@ -56,13 +62,20 @@ class OffsetsCodec(BaseKeypointCodec):
         self.input_size = tuple(int(side) for side in input_size)
         self.sigma = sigma
         self.max_shift = max_shift
+        self.mirror_on_grid = mirror_on_grid
 
-    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
+    def encode(
+        self,
+        keypoints: np.ndarray,
+        keypoints_visible: np.ndarray | None = None,
+        flip: bool | None = None,
+    ) -> dict:
         """Targets of one image.
 
         Args:
             keypoints: [N x K x 2] (x, y) in input pixels.
             keypoints_visible: [N x K], above 0 if labelled; default all.
+            flip: the crop is mirrored, and its joints with it.
 
         Returns:
             see the class.
@@ -70,14 +83,15 @@ class OffsetsCodec(BaseKeypointCodec):
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
         visible = inside_input(keypoints, keypoints_visible, self.input_size)
-        centers, has_joint = encode_centers(keypoints, visible, self.input_size)
-        points = np.concatenate([keypoints, centers[:, None]], axis=1)
-        drawn = np.concatenate([visible, has_joint[:, None]], axis=1)
+        centers, _ = encode_centers(keypoints, visible, self.input_size)
         return dict(
-            heatmaps=[
-                encode_heatmaps(points, drawn, self.input_size, stride, self.sigma)
-                for stride in (4, 2)
-            ],
+            heatmaps=encode_levels(
+                keypoints,
+                visible,
+                self.input_size,
+                self.sigma,
+                mirrored=flip and self.mirror_on_grid,
+            ),
             centers=centers,
             # joints that are not labelled may lie anywhere; their offsets teach nothing
             offsets=((keypoints - centers[:, None]) * visible[..., None]).astype(np.float32),

@@ -8,7 +8,12 @@ _base_ = ['../../../configs/centergroup_tiny_synthetic.py', './_base_/package.py
 
 custom_imports = dict(imports=['centergroup_mm', 'centergroup_offsets'], allow_failed_imports=False)
 
-codec = dict(type='OffsetsCodec', input_size=_base_.codec.input_size, sigma=_base_.codec.sigma)
+codec = dict(
+    type='OffsetsCodec',
+    input_size=_base_.codec.input_size,
+    sigma=_base_.codec.sigma,
+    mirror_on_grid=False,
+)
 
 model = dict(
     head=dict(
