@@ -8,7 +8,7 @@ from torch import Tensor
 from .sampling import bilinear_corners
 
 # The first sine of a process can be off by 1e-4 in all but one of the threads that share it (seen
-# with torch 2.13 and its MKL in 2 to 5 of 100 processes).  One number is the work of one thread.
+# with torch 2.13 and its MKL in 6 of 330 processes).  One number is the work of one thread.
 torch.zeros(1, device='cpu').sin()
 
 
