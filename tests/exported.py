@@ -22,13 +22,14 @@ from torch import nn
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.deploy import InferenceGraph, check
-from centergroup_mm.deploy.export import Dim, export_onnx, export_program
+from centergroup_mm.deploy.export import CAN_WRITE_ONNX, Dim, export_onnx, export_program
 from centergroup_mm.deploy.load import load_graph
 
 from .conftest import ROOT
 
 #: for every test file that compiles or exports
 needs_export = pytest.mark.skipif(Dim is None, reason='this torch is too old to export')
+needs_onnx = pytest.mark.skipif(not CAN_WRITE_ONNX, reason='this torch is too old to write ONNX')
 needs_compiler = pytest.mark.skipif(
     not any(shutil.which(name) for name in ('c++', 'g++', 'clang++')),
     reason='inductor needs a C++ compiler',

@@ -25,6 +25,7 @@ from centergroup_mm.apis.benchmark_scenes import Scenes, crowds
 from centergroup_mm.apis.benchmark_workload import Workload
 
 from .conftest import ROOT
+from .exported import needs_export
 
 TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
 #: what users of the JSON file rely on
@@ -62,6 +63,7 @@ def scenes(work: Workload) -> Scenes:
     return work.scenes((128, 96), 2, 4)
 
 
+@needs_export
 def test_quick_fills_every_ratio_and_names_its_conditions(tmp_path, monkeypatch, capsys):
     eager = functools.partial(compiled_calls, backend='eager')
     monkeypatch.setattr(benchmark, 'compiled_calls', eager)

@@ -15,7 +15,7 @@ from mmpose.structures import PoseDataSample
 
 from centergroup_mm.apis.errors import UserError
 from centergroup_mm.datasets.transforms.resize import CenterGroupResize
-from centergroup_mm.deploy import InferenceGraph, check, content_box, content_masks
+from centergroup_mm.deploy import InferenceGraph, check, content_box, content_masks, export
 from centergroup_mm.deploy.export import METADATA_KEY, check_target, export_onnx
 from centergroup_mm.deploy.load import describe, load_graph
 from centergroup_mm.models.heads.content import content_mask
@@ -27,7 +27,7 @@ onnx = pytest.importorskip('onnx', reason='pip install onnx onnxscript onnxrunti
 pytest.importorskip('onnxscript', reason='pip install onnx onnxscript onnxruntime')
 pytest.importorskip('onnxruntime', reason='pip install onnx onnxscript onnxruntime')
 
-pytestmark = exported.needs_export
+pytestmark = exported.needs_onnx
 
 SIDES = (96, 128, 192)
 
@@ -212,6 +212,12 @@ def test_nothing_is_overwritten(tmp_path):
     assert path.read_text() == 'mine'
     with pytest.raises(UserError, match='is a folder'):
         check_target(tmp_path, overwrite=True)
+
+
+def test_torch_that_cannot_write_onnx_is_named_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, 'CAN_WRITE_ONNX', False)
+    with pytest.raises(UserError, match='ONNX needs torch'):
+        check_target(tmp_path / 'new.onnx', overwrite=False)
 
 
 def test_models_that_make_no_graph_are_named():

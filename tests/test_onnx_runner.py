@@ -23,7 +23,7 @@ from .conftest import ROOT
 for _package in ('onnx', 'onnxscript', 'onnxruntime'):
     pytest.importorskip(_package, reason='pip install onnx onnxscript onnxruntime')
 
-pytestmark = exported.needs_export
+pytestmark = exported.needs_onnx
 
 #: what the runner must do without; None in sys.modules makes an import fail
 BARE = """

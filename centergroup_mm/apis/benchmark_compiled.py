@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..deploy.export import Dim
 from ..deploy.graph import InferenceGraph
 from .benchmark_workload import Workload
 from .errors import UserError
@@ -28,8 +29,10 @@ def compiled_calls(
         ``graph_eager`` and ``graph_compiled``, from an uint8 image to poses.
 
     Raises:
-        UserError: there is no C++ compiler, which torch needs for the CPU.
+        UserError: torch is too old, or there is no C++ compiler, which it needs for the CPU.
     """
+    if Dim is None:  # as old as that, it stops at generators
+        raise UserError(f'--compile needs torch 2.6 or newer, this is {torch.__version__}')
     needs_compiler = work.device.type == 'cpu' and backend == 'inductor'
     if needs_compiler and not any(map(shutil.which, ('c++', 'g++', 'clang++'))):
         raise UserError('--compile needs a C++ compiler (c++, g++ or clang++) for the CPU')

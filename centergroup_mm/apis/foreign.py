@@ -8,6 +8,10 @@ from typing import Any
 import torch
 
 from . import checks
+from .errors import UserError
+
+#: whether this torch tells which classes a checkpoint needs: 2.6 and newer
+CAN_LEAVE_OUT = hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
 
 # Frameworks whose checkpoints hold settings and callbacks as objects of their own classes.
 _PACKAGES = (
@@ -44,6 +48,14 @@ def load_foreign(path: str) -> dict[str, Any]:
     Raises:
         UserError: it is missing, unreadable, or needs a class of another package.
     """
+    if not CAN_LEAVE_OUT:
+        try:
+            return checks.check_checkpoint(path)
+        except UserError as error:
+            if 'it needs' not in str(error):
+                raise
+            remedy = 'torch 2.6 or newer leaves objects of Lightning out'
+            raise UserError(f'{error}; {remedy}') from error
     shells = [_shell(name) for name in _unsafe_names(path) if name.split('.')[0] in _PACKAGES]
     if not shells:
         return checks.check_checkpoint(path)
@@ -53,8 +65,6 @@ def load_foreign(path: str) -> dict[str, Any]:
 
 def _unsafe_names(path: str) -> list[str]:
     """Names of the classes that torch would refuse, none where it cannot tell."""
-    if not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'):  # before torch 2.6
-        return []
     try:
         return torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except checks.UNREADABLE:  # not a file, cut off, or older than torch 1.6: loading says why

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.utils import digit_version
 
 from ..apis.errors import UserError
 from .graph import InferenceGraph
@@ -20,6 +21,8 @@ try:
 except ImportError:  # the first torch that has both is 2.2
     Dim = None
 
+#: torch 2.6 exports programs, but cannot write upsampling to a free size
+CAN_WRITE_ONNX = Dim is not None and digit_version(torch.__version__) >= digit_version('2.7.0')
 #: key of the metadata in an ONNX file
 METADATA_KEY = 'centergroup_mm'
 INPUTS = ('image', 'content')
@@ -34,7 +37,7 @@ def export_program(graph: InferenceGraph) -> ExportedProgram:
         UserError: torch is too old for it.
     """
     if Dim is None:
-        raise UserError(f'export needs a newer torch than {torch.__version__}: 2.13 is tested')
+        raise UserError(f'export needs torch 2.6 or newer, this is {torch.__version__}')
     batch = Dim('batch', min=1, max=1024)
     height = _STRIDE * Dim('rows', min=2, max=256)
     width = _STRIDE * Dim('columns', min=2, max=256)
@@ -59,7 +62,8 @@ def export_onnx(
         overwrite: replace the file if it is there.
 
     Raises:
-        UserError: the ONNX packages are missing, or the file exists or cannot be written.
+        UserError: torch is too old, the ONNX packages are missing, or the file exists or cannot
+            be written.
     """
     path = Path(path)
     check_target(path, overwrite)
@@ -106,7 +110,9 @@ def export_onnx(
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """Raise a UserError if a file may not be written there, before the work begins."""
+    """Raise a UserError if no ONNX file can be written there, before the work begins."""
+    if not CAN_WRITE_ONNX:
+        raise UserError(f'ONNX needs torch 2.7 or newer, this is {torch.__version__}')
     if path.is_dir():
         raise UserError(f'{path} is a folder: name the ONNX file to write')
     if path.exists() and not overwrite:

@@ -23,7 +23,7 @@ from .test_fast_paths import compare
 for name in ('onnx', 'onnxscript', 'onnxruntime'):
     pytest.importorskip(name, reason='pip install onnx onnxscript onnxruntime')
 
-pytestmark = [exported.needs_export, pytest.mark.slow]
+pytestmark = [exported.needs_onnx, pytest.mark.slow]
 
 
 @pytest.fixture(scope='module')
