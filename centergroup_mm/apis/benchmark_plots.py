@@ -19,7 +19,8 @@ from .benchmark_ratios import PEOPLE
 FILES = ('time_by_people.png', 'where_time_goes.png')
 
 _METHODS = {
-    'grouping': ('attention (ours)', '#1b7f5c', 'o'),
+    'grouping': ('attention (ours), without its\nembedding convolutions', '#1b7f5c', 'o'),
+    'embedding': ('those embedding convolutions', '#8fa3bf', 'D'),
     'ae_decode': ("associative embedding, MMPose's", '#c4502d', 's'),
     'offsets': ('offsets and keypoint match', '#4a6fb5', '^'),
 }

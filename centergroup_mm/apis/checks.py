@@ -241,7 +241,7 @@ def _is_counter(name: str) -> bool:
 
 def _reason(error: Exception) -> str:
     """Shorten what torch says about a file it cannot load."""
-    needed = re.search(r'(?:GLOBAL|Unsupported class) (\S+)', str(error))  # torch before 2.4
+    needed = re.search(r'(?:GLOBAL|Unsupported class) (\S+)', str(error))  # torch 2.1
     if needed:
         return f'it needs {needed[1]}, and only tensors and plain Python are loaded safely'
     if isinstance(error, RuntimeError):

@@ -52,7 +52,7 @@ def load_foreign(path: str) -> dict[str, Any]:
         try:
             return checks.check_checkpoint(path)
         except UserError as error:
-            if 'it needs' not in str(error):
+            if not any(f'it needs {name}.' in str(error) for name in _PACKAGES):
                 raise
             remedy = 'torch 2.6 or newer leaves objects of Lightning out'
             raise UserError(f'{error}; {remedy}') from error

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from .sampling import bilinear_corners
 
-# The first sine of a process can be off by 1e-4 in all but one of the threads that share it (seen
-# with torch 2.13 and its MKL in 6 of 330 processes).  One number is the work of one thread.
+# Now and then the first sine of a process is off by 1e-4 in all but one of the threads that share
+# it (seen with torch 2.13 and its MKL).  One number is the work of one thread.
 torch.zeros(1, device='cpu').sin()
 
 

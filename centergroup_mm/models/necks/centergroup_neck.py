@@ -52,8 +52,9 @@ class CenterGroupNeck(BaseModule):
     """Embedding CNNs, sampling at points, initial MLP and transformer encoder.
 
     Keypoints and centers have an embedding CNN each and share everything else.  At test these
-    CNNs run only around the proposals where that is cheaper; the numbers are the same.  Defaults
-    are those of the authors' program; supplement C.2 gives the transformer's sizes.
+    CNNs run only around the proposals where that is cheaper; the numbers are the same, rounding
+    apart.  Defaults are those of the authors' program; supplement C.2 gives the sizes of the
+    transformer.
 
     Args:
         in_channels: channels of the backbone's 1/4 map.
@@ -108,8 +109,8 @@ class CenterGroupNeck(BaseModule):
     ) -> Tensor:
         """Embeddings of all slots: what the embedding CNNs say at their points.
 
-        At test they are float32 whatever the autocast: float16 moves visibilities by 0.002,
-        bfloat16 by 0.02, and both the attention with them.
+        At test they are float32 whatever the autocast: half precision here moves visibilities and
+        attention further than the reference values allow.
 
         Args:
             features: backbone maps at 1/4, [B x in_channels x h x w] for each test scale, the
