@@ -5,10 +5,10 @@ mmcv-lite, a missing torchvision or a recent setuptools leave (see ``compat.py``
 everything the package adds in MMPose's registries:
 
 - codecs: ``AttentionGroupingCodec``;
-- datasets: the transforms MMPose lacks and the synthetic crowds;
+- datasets: the transforms MMPose lacks;
 - models: ``CenterHigherHRNetHead``, ``CenterGroupNeck``, ``AttentionGrouping``,
   ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``;
-- apis: ``PlainCheckpointHook`` and ``ChannelsLastHook``.
+- engine: ``PlainCheckpointHook``, ``DetectorCheckpointHook`` and ``ChannelsLastHook``.
 
 Configs do it with ``custom_imports = dict(imports=['centergroup_mm'])``. Outside a config,
 import this package before ``mmpose.models`` or ``mmpose.visualization``.
@@ -19,6 +19,6 @@ from .version import __version__
 
 prepare()
 
-from . import apis, codecs, datasets, models, visualization  # noqa: E402
+from . import codecs, datasets, engine, models, visualization  # noqa: E402
 
-__all__ = ['__version__', 'apis', 'codecs', 'datasets', 'models', 'visualization']
+__all__ = ['__version__', 'codecs', 'datasets', 'engine', 'models', 'visualization']

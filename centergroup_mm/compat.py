@@ -11,7 +11,7 @@ in for a missing part can be imported, and raises an error that names the remedy
   setuptools 81 no longer has.
 - :func:`is_traced`: torch tells in another place since 2.3.
 
-Checkpoints are the business of :class:`centergroup_mm.apis.PlainCheckpointHook`.
+Checkpoints are the business of :class:`centergroup_mm.engine.hooks.PlainCheckpointHook`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis.convert_file import model_state_of
+from centergroup_mm.checkpoints.convert_file import model_state_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get('CENTERGROUP_SHARED', ROOT.parent / 'shared'))

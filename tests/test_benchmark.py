@@ -10,19 +10,20 @@ import sys
 import numpy as np
 import pytest
 import torch
+from benchmarking import baselines as benchmark_baselines
+from benchmarking import run as benchmark
+from benchmarking.case import Case
+from benchmarking.clock import STAGES, Prepared, alternate, peak_memory, replaced
+from benchmarking.compiled import compiled_calls
+from benchmarking.plots import FILES
+from benchmarking.ratios import inference_ratios, judge
+from benchmarking.report import format_report
+from benchmarking.run import combinations, run_benchmark
+from benchmarking.scenes import Scenes, crowds
+from benchmarking.workload import Workload
 from mmengine.config import Config
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import benchmark, benchmark_baselines
-from centergroup_mm.apis.benchmark import combinations, run_benchmark
-from centergroup_mm.apis.benchmark_case import Case
-from centergroup_mm.apis.benchmark_clock import STAGES, Prepared, alternate, peak_memory, replaced
-from centergroup_mm.apis.benchmark_compiled import compiled_calls
-from centergroup_mm.apis.benchmark_plots import FILES
-from centergroup_mm.apis.benchmark_ratios import inference_ratios, judge
-from centergroup_mm.apis.benchmark_report import format_report
-from centergroup_mm.apis.benchmark_scenes import Scenes, crowds
-from centergroup_mm.apis.benchmark_workload import Workload
 
 from .conftest import ROOT
 from .exported import needs_export

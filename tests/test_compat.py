@@ -14,7 +14,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from centergroup_mm import compat
-from centergroup_mm.apis.checkpoint_hook import to_buffer, to_plain
+from centergroup_mm.engine.hooks.plain_checkpoint_hook import to_buffer, to_plain
 
 ROOT = Path(__file__).resolve().parents[1]
 MMCV_LITE = importlib.util.find_spec('mmcv') and not list(

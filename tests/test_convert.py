@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from centergroup_mm.engine.hooks.training_hooks import DetectorCheckpointHook
 from mmengine.runner import load_checkpoint
 
-from centergroup_mm.apis.convert import convert, split_content
-from centergroup_mm.apis.convert_file import convert_file
-from centergroup_mm.apis.errors import UserError
-from centergroup_mm.apis.hooks import DetectorCheckpointHook
+from centergroup_mm.checkpoints.convert import convert, split_content
+from centergroup_mm.checkpoints.convert_file import convert_file
+from centergroup_mm.utils.errors import UserError
 
 from .official import (
     NEEDS_OFFICIAL,

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from centergroup_mm.apis.foreign import CAN_LEAVE_OUT
+from centergroup_mm.checkpoints.foreign import CAN_LEAVE_OUT
 
 from .official import NEEDS_OFFICIAL, ROOT, filled
 

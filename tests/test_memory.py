@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from centergroup_mm.apis.memory import keep_freed_memory
+from centergroup_mm.utils.memory import keep_freed_memory
 
 PROBE = """
 import resource, torch
-from centergroup_mm.apis.memory import keep_freed_memory
+from centergroup_mm.utils.memory import keep_freed_memory
 
 def faults():
     for _ in range(8):  # blocks find their places

@@ -13,12 +13,12 @@ import torch
 from mmengine.config import Config
 from mmpose.structures import PoseDataSample
 
-from centergroup_mm.apis.errors import UserError
 from centergroup_mm.datasets.transforms.resize import CenterGroupResize
 from centergroup_mm.deploy import InferenceGraph, check, content_box, content_masks, export
 from centergroup_mm.deploy.export import METADATA_KEY, check_target, export_onnx
 from centergroup_mm.deploy.load import describe, load_graph
-from centergroup_mm.models.heads.content import content_mask
+from centergroup_mm.utils.errors import UserError
+from centergroup_mm.utils.valid_mask import content_mask
 
 from . import exported
 from .conftest import ROOT

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.datasets.synthetic import write_dataset
+from centergroup_mm.synthetic import write_dataset
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 

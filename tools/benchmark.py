@@ -32,12 +32,13 @@ import re
 import sys
 from pathlib import Path
 
+from benchmarking.plots import FILES, draw_plots
+from benchmarking.report import format_report
+from benchmarking.run import run_benchmark
+
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.benchmark import run_benchmark
-from centergroup_mm.apis.benchmark_plots import FILES, draw_plots
-from centergroup_mm.apis.benchmark_report import format_report
-from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.utils import checks, cli
+from centergroup_mm.utils.errors import UserError, run_tool
 
 CONFIG = 'configs/centergroup_w32_coco.py'
 #: seconds for each of test and training, and for both with what lies between

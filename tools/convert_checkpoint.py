@@ -31,9 +31,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import cli
-from centergroup_mm.apis.convert_file import convert_file
-from centergroup_mm.apis.errors import run_tool
+from centergroup_mm.checkpoints.convert_file import convert_file
+from centergroup_mm.utils import cli
+from centergroup_mm.utils.errors import run_tool
 
 NEXT_STEPS = {
     'centergroup': 'next: python tools/test.py {config} {target}',

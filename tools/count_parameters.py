@@ -28,8 +28,8 @@ from mmpose.registry import MODELS
 from torch import nn
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.utils import checks, cli
+from centergroup_mm.utils.errors import UserError, run_tool
 
 ROOT = Path(__file__).resolve().parents[1]
 RELEASED = ('w32_coco', 'w48_coco', 'w48_crowdpose')

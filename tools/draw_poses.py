@@ -19,8 +19,9 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.checkpoints.load import check_checkpoint
+from centergroup_mm.utils import cli
+from centergroup_mm.utils.errors import UserError, run_tool
 from centergroup_mm.visualization import draw_poses, montage
 
 ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -65,7 +66,7 @@ def main() -> None:
     images = find_images(Path(args.images), args.first, args.num)
     if not Path(args.config).is_file():
         raise UserError(f'config not found: {args.config}')
-    checks.check_checkpoint(args.checkpoint)
+    check_checkpoint(args.checkpoint)
     logging.getLogger('mmengine').setLevel(logging.ERROR)
     model = init_model(Config.fromfile(args.config), args.checkpoint, device=args.device)
     pictures = []

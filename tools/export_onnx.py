@@ -35,12 +35,12 @@ from pathlib import Path
 import torch
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.errors import UserError, run_tool
 from centergroup_mm.deploy import check
 from centergroup_mm.deploy.export import check_target, export_onnx, export_program
 from centergroup_mm.deploy.graph import PRECISIONS, InferenceGraph
 from centergroup_mm.deploy.load import load_graph
+from centergroup_mm.utils import checks, cli
+from centergroup_mm.utils.errors import UserError, run_tool
 
 IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp'}
 BATCHES = (1, 4)

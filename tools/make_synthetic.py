@@ -10,8 +10,8 @@ import cv2
 # The checkout itself, for a package that is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from centergroup_mm.datasets.synthetic import PRESETS, make_scene, write_dataset
-from centergroup_mm.datasets.synthetic.writer import FORMATS
+from centergroup_mm.synthetic import PRESETS, make_scene, write_dataset
+from centergroup_mm.synthetic.writer import FORMATS
 
 EXAMPLES = """examples:
   python tools/make_synthetic.py data/synth/train --preset demo --num 1000 --workers 2

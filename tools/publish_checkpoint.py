@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 
-from centergroup_mm.apis import cli
-from centergroup_mm.apis.checks import check_checkpoint
-from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.checkpoints.load import check_checkpoint
+from centergroup_mm.utils import cli
+from centergroup_mm.utils.errors import UserError, run_tool
 
 
 def publish(checkpoint: dict, half: bool) -> dict:

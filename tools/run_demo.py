@@ -25,10 +25,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis.errors import UserError, run_tool
-from centergroup_mm.apis.evaluation import ap_by_crowd_level
-from centergroup_mm.apis.memory import keep_freed_memory
-from centergroup_mm.datasets.synthetic import write_dataset
+from centergroup_mm.evaluation.average_precision import ap_by_crowd_level
+from centergroup_mm.synthetic import write_dataset
+from centergroup_mm.utils.errors import UserError, run_tool
+from centergroup_mm.utils.memory import keep_freed_memory
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
 
 ROOT = Path(__file__).resolve().parents[1]

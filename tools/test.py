@@ -24,8 +24,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.checkpoints.load import check_checkpoint, check_fit
+from centergroup_mm.utils import checks, cli
+from centergroup_mm.utils.errors import UserError, run_tool
 
 
 class SaveMetricHook(Hook):
@@ -84,12 +85,12 @@ def main() -> None:
     args = parse_args()
     cfg = configure(args)
     if not checks.is_remote(cfg.load_from):
-        checks.check_checkpoint(cfg.load_from)
+        check_checkpoint(cfg.load_from)
     checks.check_scales(cfg, ('test_dataloader',))
     checks.check_data(cfg, ('test_dataloader',))
     cli.prepare_run(cfg)
     runner = Runner.from_cfg(cfg)
-    checks.check_fit(runner, cfg.load_from, every=True)
+    check_fit(runner, cfg.load_from, every=True)
     if args.out:
         runner.register_hook(SaveMetricHook(args.out), 'LOWEST')
     runner.test()

@@ -24,8 +24,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis import checks, cli
-from centergroup_mm.apis.errors import UserError, run_tool
+from centergroup_mm.checkpoints.load import check_fit, check_load_from, check_resume
+from centergroup_mm.utils import checks, cli
+from centergroup_mm.utils.errors import UserError, run_tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,16 +87,16 @@ def main() -> None:
     """Check what the run needs, then train."""
     cfg = configure(parse_args())
     if cfg.get('resume'):
-        checks.check_resume(cfg)
+        check_resume(cfg)
     else:
-        checks.check_load_from(cfg)
+        check_load_from(cfg)
     checks.check_scales(cfg, ('val_dataloader',))
     checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
     cli.prepare_run(cfg)
     runner = Runner.from_cfg(cfg)
     start = cfg.get('load_from') or (cfg.get('resume') and find_latest_checkpoint(cfg.work_dir))
     if start:
-        checks.check_fit(runner, start, every=bool(cfg.get('resume')))
+        check_fit(runner, start, every=bool(cfg.get('resume')))
     runner.train()
     cli.leave_group()
 

@@ -1,3 +1,3 @@
-"""Transforms and the generator of synthetic crowds."""
+"""What MMPose's data pipeline lacks."""
 
 from .transforms import *  # noqa: F403

@@ -13,11 +13,10 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
-from ..apis.errors import UserError
-from ..datasets.synthetic import make_scene
 from ..datasets.transforms.resize import CenterGroupResize
-from ..models.grouping.proposals import find_peaks, window_maximum
-from ..models.grouping.ranking import rank_values
+from ..models.grouping.proposals import find_peaks, rank_values, window_maximum
+from ..synthetic import make_scene
+from ..utils.errors import UserError
 from .content import content_box
 from .graph import InferenceGraph
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.heads.content import warped_ones
+from ..utils.valid_mask import warped_ones
 
 
 def content_box(meta: dict) -> tuple[int, int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from mmengine.utils import digit_version
 
-from ..apis.errors import UserError
+from ..utils.errors import UserError
 from .graph import InferenceGraph
 from .load import example_inputs
 

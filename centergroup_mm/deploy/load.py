@@ -12,10 +12,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
-from torch import nn
 
-from ..apis import checks
-from ..apis.errors import UserError
+from ..checkpoints.load import check_model_weights
+from ..utils.errors import UserError
 from .graph import InferenceGraph
 
 #: of the metadata of an exported file, raised when a reader must change
@@ -41,25 +40,13 @@ def load_graph(
     init_default_scope('mmpose')
     model = MODELS.build(copy.deepcopy(cfg.model))
     if checkpoint is not None:
-        load_weights(model, checkpoint)
+        check_model_weights(model, checkpoint)
     metadata = describe(cfg)
     try:
         graph = InferenceGraph(model, metadata['flip_indices'], precision)
     except ValueError as error:
         raise UserError(str(error)) from error
     return graph.eval().requires_grad_(False), metadata
-
-
-def load_weights(model: nn.Module, checkpoint: str) -> None:
-    """Load all weights of a model, or say in one line what is missing."""
-    weights = checks.weights_of(checks.check_checkpoint(checkpoint))
-    total, absent, other = checks.missing_weights(model, weights)
-    if absent:
-        raise UserError(
-            f'{checkpoint} does not fit the model of the config: {len(absent)} of its {total} '
-            f'tensors are not in it ({absent[0]} is missing or has another shape), {other} of '
-            'the checkpoint have no place'
-        )
 
 
 def describe(cfg: Config) -> dict[str, Any]:

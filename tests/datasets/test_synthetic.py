@@ -10,9 +10,9 @@ import pytest
 from pycocotools import mask as coco_mask
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.datasets.synthetic import PRESETS, crowd_index, make_scene, write_dataset
-from centergroup_mm.datasets.synthetic.paint import THING_SLOT
-from centergroup_mm.datasets.synthetic.skeleton import (
+from centergroup_mm.synthetic import PRESETS, crowd_index, make_scene, write_dataset
+from centergroup_mm.synthetic.paint import THING_SLOT
+from centergroup_mm.synthetic.skeleton import (
     ALL_JOINTS,
     CROWDPOSE_FROM_ALL,
     CROWDPOSE_JOINTS,

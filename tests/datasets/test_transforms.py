@@ -18,7 +18,7 @@ from centergroup_mm.datasets.transforms import (
     CrowdHeatmapMask,
 )
 from centergroup_mm.datasets.transforms.resize import fit_short_side
-from centergroup_mm.models.heads.content import content_mask
+from centergroup_mm.utils.valid_mask import content_mask
 
 from ..parity.conftest import files_of
 

@@ -13,8 +13,8 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.datasets.synthetic import write_dataset
 from centergroup_mm.models.grouping import AttentionGrouping
+from centergroup_mm.synthetic import write_dataset
 
 from ..conftest import ROOT
 from ..test_pipeline import tiny

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.datasets.synthetic.backdrop import cloth_bank
-from centergroup_mm.datasets.synthetic.body import body_boxes, build_limbs, sample_wear
-from centergroup_mm.datasets.synthetic.layout import Layout, crowd_index
-from centergroup_mm.datasets.synthetic.presets import get_preset
-from centergroup_mm.datasets.synthetic.skeleton import pose_bodies
 from centergroup_mm.models.losses.centergroup_loss import AREA_OF_BOX
 from centergroup_mm.models.task_modules import CenterHungarianAssigner
 from centergroup_mm.models.task_modules.center_hungarian_assigner import center_cost
+from centergroup_mm.synthetic.backdrop import cloth_bank
+from centergroup_mm.synthetic.body import body_boxes, build_limbs, sample_wear
+from centergroup_mm.synthetic.layout import Layout, crowd_index
+from centergroup_mm.synthetic.presets import get_preset
+from centergroup_mm.synthetic.skeleton import pose_bodies
 
 PEOPLE, SIDE, SCENES = 30, 512, 40
 PAPER = dict(falloff=0.15, max_cost=0.5)

@@ -7,7 +7,7 @@ import torch
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.models.grouping import find_peaks, select_proposals
-from centergroup_mm.models.grouping.ranking import rank_values
+from centergroup_mm.models.grouping.proposals import rank_values
 
 MAPS = dict(
     distinct=lambda shape: torch.randn(shape),

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
 
-from centergroup_mm.apis.convert_file import convert_file
+from centergroup_mm.checkpoints.convert_file import convert_file
 
 from .check_stages import HEATMAP
 from .models import config_of, fill_rule, shapes_of

@@ -20,7 +20,7 @@ from centergroup_mm.models.grouping import (
     sine_encoding_at,
 )
 from centergroup_mm.models.heads.centergroup_stages import Detection
-from centergroup_mm.models.heads.content import content_mask
+from centergroup_mm.utils.valid_mask import content_mask
 
 from .reference import Reference, assert_close
 

@@ -8,7 +8,7 @@ from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from centergroup_mm.apis.official_names import from_official
+from centergroup_mm.checkpoints.official_names import from_official
 from centergroup_mm.models.losses.centergroup_loss import PersonTargets
 
 from . import check_stages as stages

@@ -15,7 +15,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.apis.official_names import from_official
+from centergroup_mm.checkpoints.official_names import from_official
 
 from .reference import ROOT, official_file
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from centergroup_mm.apis.official_names import from_official
+from centergroup_mm.checkpoints.official_names import from_official
 from centergroup_mm.deploy import check, content_box
 from centergroup_mm.deploy.export import export_onnx, export_program
 from centergroup_mm.deploy.load import load_graph

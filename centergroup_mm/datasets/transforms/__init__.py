@@ -1,8 +1,7 @@
 """Transforms that MMPose lacks."""
 
-from .heatmap_mask import CrowdHeatmapMask
+from .masks import BottomupPaddingMask, CrowdHeatmapMask
 from .packing import PackMultiScaleInputs
-from .padding_mask import BottomupPaddingMask
 from .random_affine import CenterGroupRandomAffine
 from .resize import CenterGroupResize
 

@@ -13,13 +13,12 @@ All points are (x, y) in whole pixels of the network input.
 
 from .attention import AttentionGrouping, GroupingOutput
 from .decode import Poses, decode_poses, refine_points
-from .embedding import MLP, EmbeddingCNN
+from .embedding import MLP, EmbeddingCNN, embed_windows, window_cost
 from .encoder import EncoderLayer
 from .flip import merge_mirrored, mirror_heatmaps, mirror_proposals
 from .position import sine_encoding_at
-from .proposals import Proposals, find_peaks, merge_heatmap_levels, select_proposals
+from .proposals import Proposals, find_peaks, merge_heatmap_levels, rank_values, select_proposals
 from .sampling import sample_at, value_at
-from .windows import embed_windows, window_cost
 
 __all__ = [
     'MLP',
@@ -36,6 +35,7 @@ __all__ = [
     'merge_mirrored',
     'mirror_heatmaps',
     'mirror_proposals',
+    'rank_values',
     'refine_points',
     'sample_at',
     'select_proposals',

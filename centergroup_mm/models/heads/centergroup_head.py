@@ -9,10 +9,10 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ...utils.valid_mask import content_mask, crop_views, images_by_cells
 from ..grouping import Poses
 from ..losses.centergroup_loss import PersonTargets
 from .centergroup_stages import CenterGroupStages
-from .content import content_mask, crop_views, images_by_cells
 
 
 @MODELS.register_module()

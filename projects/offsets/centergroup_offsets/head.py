@@ -21,7 +21,7 @@ from centergroup_mm.models.grouping import (
     refine_points,
     select_proposals,
 )
-from centergroup_mm.models.heads.content import content_mask, crop_views, images_by_cells
+from centergroup_mm.utils.valid_mask import content_mask, crop_views, images_by_cells
 
 from .offsets import mirror_offsets, read_offsets
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
-from ..deploy.export import Dim
-from ..deploy.graph import InferenceGraph
-from .benchmark_workload import Workload
-from .errors import UserError
+from centergroup_mm.deploy.export import Dim
+from centergroup_mm.deploy.graph import InferenceGraph
+from centergroup_mm.utils.errors import UserError
+
+from .workload import Workload
 
 
 def compiled_calls(

@@ -25,8 +25,8 @@ from mmengine.config import Config
 from mmpose.codecs.associative_embedding import AssociativeEmbedding
 from torch import Tensor
 
-from ..codecs.center_associative_embedding import JOINT_ORDERS
-from ..models.grouping import mirror_heatmaps
+from centergroup_mm.codecs.center_associative_embedding import JOINT_ORDERS
+from centergroup_mm.models.grouping import mirror_heatmaps
 
 _PACKAGE = 'centergroup_offsets'
 _PROJECT = Path(__file__).parents[2] / 'projects' / 'offsets'

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from . import checks
-from .errors import UserError
+from ..utils.errors import UserError
+from .load import UNREADABLE, check_checkpoint
 
 #: whether this torch tells which classes a checkpoint needs: 2.6 and newer
 CAN_LEAVE_OUT = hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
@@ -50,7 +50,7 @@ def load_foreign(path: str) -> dict[str, Any]:
     """
     if not CAN_LEAVE_OUT:
         try:
-            return checks.check_checkpoint(path)
+            return check_checkpoint(path)
         except UserError as error:
             if not any(f'it needs {name}.' in str(error) for name in _PACKAGES):
                 raise
@@ -58,16 +58,16 @@ def load_foreign(path: str) -> dict[str, Any]:
             raise UserError(f'{error}; {remedy}') from error
     shells = [_shell(name) for name in _unsafe_names(path) if name.split('.')[0] in _PACKAGES]
     if not shells:
-        return checks.check_checkpoint(path)
+        return check_checkpoint(path)
     with torch.serialization.safe_globals(shells):
-        return checks.check_checkpoint(path)
+        return check_checkpoint(path)
 
 
 def _unsafe_names(path: str) -> list[str]:
     """Names of the classes that torch would refuse, none where it cannot tell."""
     try:
         return torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except checks.UNREADABLE:  # not a file, cut off, or older than torch 1.6: loading says why
+    except UNREADABLE:  # not a file, cut off, or older than torch 1.6: loading says why
         return []
 
 

@@ -11,9 +11,9 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from . import checks
+from ..utils.checks import load_config
+from ..utils.errors import UserError
 from .convert import KINDS, Conversion, convert, split_content
-from .errors import UserError
 from .foreign import load_foreign
 
 
@@ -26,7 +26,7 @@ def model_state_of(config: str) -> dict[str, Tensor]:
     Raises:
         UserError: there is no such file, or it describes no model that can be built.
     """
-    return _build(checks.load_config(config), config)
+    return _build(load_config(config), config)
 
 
 def _build(cfg: Config, config: str) -> dict[str, Tensor]:
@@ -49,7 +49,7 @@ def convert_file(source: str, target: str, config: str, force: bool = False) -> 
         force: replace ``target`` if it exists.
 
     Raises:
-        UserError: see :func:`centergroup_mm.apis.convert.convert`; or a file is missing,
+        UserError: see :func:`centergroup_mm.checkpoints.convert.convert`; or a file is missing,
             unreadable, or would be overwritten.
     """
     path = Path(target).expanduser()
@@ -59,7 +59,7 @@ def convert_file(source: str, target: str, config: str, force: bool = False) -> 
         raise UserError(
             f'{target} exists: name another file' + ', or give --force' * path.is_file()
         )
-    cfg = checks.load_config(config)
+    cfg = load_config(config)
     weights, other = split_content(load_foreign(source))
     result = convert(weights, _build(cfg, config), source)
     result.other = other

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .benchmark_ratios import TARGETS
+from .ratios import TARGETS
 
 _LABELS = {
     'detector': 'detector, all views',

@@ -16,10 +16,11 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 from torch import Tensor, nn
 
-from ..models.heads import CenterGroupHead
-from .benchmark_baselines import load_offsets
-from .benchmark_scenes import Scenes
-from .errors import UserError
+from centergroup_mm.models.heads import CenterGroupHead
+from centergroup_mm.utils.errors import UserError
+
+from .baselines import load_offsets
+from .scenes import Scenes
 
 
 class Workload:

@@ -1,4 +1,4 @@
-"""Look before a run starts whether everything it needs is there."""
+"""Read checkpoints and see whether they fit a model."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os.path as osp
 import pickle
 import re
 import struct
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,17 +13,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import Tensor, nn
 
-from .errors import UserError
+from ..utils.checks import is_remote
+from ..utils.errors import UserError
 
-#: how to get a data set, for configs that have no ``data_hint`` of their own
-DATA_HINTS = {
-    'CocoDataset': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
-    'https://cocodataset.org/#download and unpack them into {root}',
-    'CrowdPoseDataset': 'get the images from https://github.com/Jeff-sjtu/CrowdPose and '
-    'mmpose_crowdpose_{trainval,test}.json from the MMPose documentation, and put them into '
-    '{root}',
-}
-OTHER_HINT = 'put it there, or say where it is with --cfg-options {loader}.dataset.data_root=PATH'
 #: what torch.load raises for files that are cut off or were never checkpoints
 UNREADABLE = (
     pickle.UnpicklingError,
@@ -44,49 +34,6 @@ LOAD_FROM_HINT = (
     "convert the authors' checkpoint with `python tools/convert_checkpoint.py`, and name the "
     'file with --cfg-options load_from=PATH'
 )
-
-
-def load_config(path: str) -> Config:
-    """Read a config file, or say in one line why not."""
-    if not osp.isfile(path):
-        raise UserError(f'config not found: {osp.abspath(path)}')
-    try:
-        return Config.fromfile(path)
-    except (OSError, SyntaxError) as error:
-        raise UserError(f'config {path} cannot be read: {error}') from error
-
-
-def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
-    """Raise a UserError if annotations or images of a data loader or its metric are missing.
-
-    Args:
-        cfg: The whole config; its ``data_hint`` says how to get the data, if it has one.
-        loaders: Names of the data loaders that the run will use, ``'train_dataloader'`` ...
-    """
-    for loader in loaders:
-        if cfg.get(loader):
-            for dataset in _datasets(cfg[loader].get('dataset')):
-                _check_dataset(cfg, loader, dataset)
-            _check_evaluator(cfg, loader.replace('dataloader', 'evaluator'))
-
-
-def check_scales(cfg: Config, loaders: tuple[str, ...]) -> None:
-    """Raise a UserError if the data come in several scales and the model wants one, or inversely.
-
-    Args:
-        cfg: The whole config.
-        loaders: Names of the data loaders of validation or testing that the run will use.
-    """
-    wanted = bool((cfg.model.get('test_cfg') or {}).get('multiscale_test', False))
-    for loader in loaders:
-        for dataset in _datasets((cfg.get(loader) or {}).get('dataset')):
-            scales = [step.get('aug_scales') for step in dataset.get('pipeline') or ()]
-            if any(scales) != wanted:
-                given = 'several scales (aug_scales)' if any(scales) else 'one scale, no aug_scales'
-                raise UserError(
-                    f'{loader}: its pipeline gives {given}, but model.test_cfg.multiscale_test is '
-                    f'{wanted}; the configs that end in _ms.py show how the two go together'
-                )
 
 
 def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
@@ -143,11 +90,19 @@ def check_fit(runner: Runner, path: str, *, every: bool) -> None:
         every: True if all parameters must be in it (test, resume), False if some must (training
             from the weights of stage 1).
     """
-    if is_remote(path):
-        return
-    model = getattr(runner.model, 'module', runner.model)
-    weights = weights_of(check_checkpoint(path))
-    total, absent, other = missing_weights(model, weights)
+    if not is_remote(path):
+        check_model_weights(getattr(runner.model, 'module', runner.model), path, every=every)
+
+
+def check_model_weights(model: nn.Module, path: str, *, every: bool = True) -> None:
+    """Load the weights of a checkpoint, or raise a UserError that says what does not fit.
+
+    Args:
+        model: Takes the weights that fit.
+        path: The checkpoint, a local file.
+        every: True if all parameters must be in it, False if some must.
+    """
+    total, absent, other = missing_weights(model, weights_of(check_checkpoint(path)))
     if (every and absent) or len(absent) == total:
         first = f'{absent[0]} is missing or has another shape'
         raise UserError(
@@ -189,50 +144,6 @@ def weights_of(content: dict[str, Any]) -> dict[str, Tensor]:
         for name, value in state.items()
         if isinstance(name, str) and isinstance(value, Tensor)
     }
-
-
-def is_remote(path: str) -> bool:
-    """Say whether mmengine would fetch this path from somewhere else."""
-    return '://' in str(path)
-
-
-def _datasets(dataset: Any) -> Iterator[dict]:
-    """Yield the data sets inside wrappers such as CombinedDataset and RepeatDataset."""
-    if not isinstance(dataset, dict):
-        return
-    if dataset.get('ann_file'):
-        yield dataset
-    yield from _datasets(dataset.get('dataset'))
-    for inner in dataset.get('datasets') or ():
-        yield from _datasets(inner)
-
-
-def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
-    """Look for the annotation file and the image folders of one data set."""
-    root = dataset.get('data_root') or ''
-    hint = cfg.get('data_hint') or DATA_HINTS.get(str(dataset.get('type')), OTHER_HINT)
-    hint = hint.replace('{root}', osp.abspath(root)).replace('{loader}', loader)
-    annotations = osp.join(root, dataset['ann_file'])
-    if not is_remote(annotations) and not osp.isfile(annotations):
-        raise UserError(
-            f'{loader}: annotation file missing, looked for {osp.abspath(annotations)}; {hint}'
-        )
-    for prefix in (dataset.get('data_prefix') or {}).values():
-        folder = Path(osp.join(root, prefix))
-        if not is_remote(str(folder)) and not (folder.is_dir() and any(folder.iterdir())):
-            raise UserError(f'{loader}: images missing, looked in {folder.absolute()}; {hint}')
-
-
-def _check_evaluator(cfg: Config, name: str) -> None:
-    """Look for the annotation files of the metrics, which are set apart from the data sets'."""
-    evaluators = cfg.get(name) or ()
-    for metric in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
-        path = metric.get('ann_file')
-        if path and not is_remote(path) and not osp.isfile(path):
-            raise UserError(
-                f'{name}: annotation file missing, looked for {osp.abspath(path)}; '
-                f'say where it is with --cfg-options {name}.ann_file=PATH'
-            )
 
 
 def _is_counter(name: str) -> bool:

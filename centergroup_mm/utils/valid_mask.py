@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data_preprocessors.padded_images import PaddedImages
+from ..models.data_preprocessors.padded_images import PaddedImages
 
 
 def warped_ones(

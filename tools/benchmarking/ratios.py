@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .benchmark_clock import summary
+from .clock import summary
 
 #: the size that the targets are meant for, (w, h) in pixels, and the threads on a CPU
 TARGET_SIZE, TARGET_THREADS = (512, 512), 2

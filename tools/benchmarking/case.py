@@ -16,12 +16,13 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from ..models.grouping import mirror_heatmaps
-from .benchmark_baselines import TagDecoder
-from .benchmark_clock import Prepared, StageClock, replaced
-from .benchmark_convolved import convolved, recorded
-from .benchmark_scenes import Scenes
-from .benchmark_workload import Workload, paint, painted_over
+from centergroup_mm.models.grouping import mirror_heatmaps
+
+from .baselines import TagDecoder
+from .clock import Prepared, StageClock, replaced
+from .convolved import convolved, recorded
+from .scenes import Scenes
+from .workload import Workload, paint, painted_over
 
 
 class Case:

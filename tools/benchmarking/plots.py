@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from .benchmark_ratios import PEOPLE
+from .ratios import PEOPLE
 
 #: names of the pictures in their folder
 FILES = ('time_by_people.png', 'where_time_goes.png')

@@ -16,8 +16,8 @@ from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
-from ..datasets.synthetic import make_scene
-from .errors import UserError
+from centergroup_mm.synthetic import make_scene
+from centergroup_mm.utils.errors import UserError
 
 #: painted maps are a little lower than the targets, so that their loss has a gradient
 PEAK = 0.9

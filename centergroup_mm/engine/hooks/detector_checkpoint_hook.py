@@ -1,24 +1,10 @@
-"""Hooks that configs name: memory layout on a CPU, and stage-1 checkpoints in stage 2."""
+"""Start the second stage of training from the detector that the first stage trained."""
 
 from __future__ import annotations
 
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
-
-
-@HOOKS.register_module()
-class ChannelsLastHook(Hook):
-    """Keep convolution weights channels-last, the layout CPU kernels want.
-
-    Training a small HRNet on two cores becomes about one and a half times as fast; results
-    differ by rounding only.
-    """
-
-    def before_run(self, runner: Runner) -> None:
-        """Change the layout before the optimizer sees any gradient."""
-        runner.model.to(memory_format=torch.channels_last)
 
 
 @HOOKS.register_module()

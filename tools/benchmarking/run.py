@@ -12,21 +12,14 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from .benchmark_case import Case
-from .benchmark_clock import STAGES, alternate, counted, peak_memory, summary
-from .benchmark_compiled import compiled_calls
-from .benchmark_ratios import (
-    FEW,
-    LARGE_BATCH,
-    MANY,
-    PEOPLE,
-    crowded,
-    inference_ratios,
-    judge,
-)
-from .benchmark_workload import Workload
-from .errors import UserError
-from .memory import keep_freed_memory
+from centergroup_mm.utils.errors import UserError
+from centergroup_mm.utils.memory import keep_freed_memory
+
+from .case import Case
+from .clock import STAGES, alternate, counted, peak_memory, summary
+from .compiled import compiled_calls
+from .ratios import FEW, LARGE_BATCH, MANY, PEOPLE, crowded, inference_ratios, judge
+from .workload import Workload
 
 Size = tuple[int, int]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .benchmark_clock import replaced
+from .clock import replaced
 
 
 def recorded(neck: nn.Module, call: Callable[[], Any]) -> list[Tensor]:

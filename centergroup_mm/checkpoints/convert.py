@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .errors import UserError
+from ..utils.errors import UserError
 from .official_names import canonical, from_higherhrnet, from_official
 
 #: kinds of checkpoints, in the words of the report

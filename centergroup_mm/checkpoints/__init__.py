@@ -1,0 +1,1 @@
+"""Read, check and convert checkpoints, those of other programs too."""

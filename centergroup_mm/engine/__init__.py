@@ -1,0 +1,3 @@
+"""What extends mmengine's runner."""
+
+from .hooks import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""Evaluation beyond MMPose's metrics."""

@@ -1,0 +1,1 @@
+"""Helpers that every other room may use and that use none of them."""
