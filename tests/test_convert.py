@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from centergroup_mm.engine.hooks.training_hooks import DetectorCheckpointHook
+from centergroup_mm.engine.hooks import DetectorCheckpointHook
 from mmengine.runner import load_checkpoint
 
 from centergroup_mm.checkpoints.convert import convert, split_content

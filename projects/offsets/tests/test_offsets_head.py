@@ -42,7 +42,7 @@ def test_the_branch_is_all_it_has_more_than_its_detector():
 
 
 def test_a_checkpoint_of_the_detector_fills_it():
-    from centergroup_mm.engine.hooks.training_hooks import DetectorCheckpointHook
+    from centergroup_mm.engine.hooks import DetectorCheckpointHook
 
     cfg = Config.fromfile(PROJECT / 'configs' / 'offsets_w32_coco.py')
     assert [hook.type for hook in cfg.custom_hooks] == ['DetectorCheckpointHook']
