@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from centergroup_mm.engine.hooks import DetectorCheckpointHook
 from mmengine.runner import load_checkpoint
 
 from centergroup_mm.checkpoints.convert import convert, split_content
 from centergroup_mm.checkpoints.convert_file import convert_file
+from centergroup_mm.engine.hooks import DetectorCheckpointHook
 from centergroup_mm.utils.errors import UserError
 
 from .official import (

@@ -14,11 +14,11 @@ from mmengine.config import Config
 from mmpose.structures import PoseDataSample
 
 from centergroup_mm.datasets.transforms.resize import CenterGroupResize
-from centergroup_mm.deploy import InferenceGraph, check, content_box, content_masks, export
+from centergroup_mm.deploy import InferenceGraph, check, export
 from centergroup_mm.deploy.export import METADATA_KEY, check_target, export_onnx
 from centergroup_mm.deploy.load import describe, load_graph
 from centergroup_mm.utils.errors import UserError
-from centergroup_mm.utils.valid_mask import content_mask
+from centergroup_mm.utils.valid_mask import masks_of_boxes, valid_box, valid_mask
 
 from . import exported
 from .conftest import ROOT
@@ -60,9 +60,9 @@ def test_masks_of_the_box_are_opencvs():
             continue
         meta = resized(tuple(size), int(rng.choice([128, 192, 512])))
         shape = meta['img_shape']
-        ours = content_masks(torch.tensor([content_box(meta)]), shape)
+        ours = masks_of_boxes(torch.tensor([valid_box(meta)]), shape)
         for mask, stride in zip(ours, (4, 1), strict=True):
-            theirs = content_mask([meta], shape, stride, 'cpu')
+            theirs = valid_mask([meta], shape, stride, 'cpu')
             for axis in (1, 2):
                 assert torch.equal(mask.amax(axis), theirs.amax(axis)), (size, stride)
             # what the warp cuts off lies where the picture covers row and column only partly
@@ -80,16 +80,16 @@ def test_masks_of_the_box_are_opencvs():
 def test_masks_are_exact_where_no_pixel_is_partly_covered():
     for size, side in (((128, 128), 128), ((300, 192), 96), ((640, 448), 448), ((400, 256), 128)):
         meta = resized(size, side)
-        ours = content_masks(torch.tensor([content_box(meta)]), meta['img_shape'])
+        ours = masks_of_boxes(torch.tensor([valid_box(meta)]), meta['img_shape'])
         for mask, stride in zip(ours, (4, 1), strict=True):
-            theirs = content_mask([meta], meta['img_shape'], stride, 'cpu')
+            theirs = valid_mask([meta], meta['img_shape'], stride, 'cpu')
             different = int((mask != theirs).sum())
             assert different == 0, (size, side, stride, different)
 
 
 def test_eager_graph_is_what_the_estimator_predicts():
     graph = exported.graph(exported.short_config())
-    # one size of the input, and no pixel that is only partly covered, see content_masks
+    # one size of the input, and no pixel that is only partly covered, see masks_of_boxes
     widths = (320, 300, 270)
     scenes = check.synthetic_pictures(len(widths))
     pictures = [scene[:, :width] for scene, width in zip(scenes, widths, strict=True)]

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from centergroup_mm.datasets.transforms.resize import CenterGroupResize
-from centergroup_mm.deploy import check, content_box
+from centergroup_mm.deploy import check
+from centergroup_mm.utils.valid_mask import valid_box
 
 from . import exported
 from .conftest import ROOT
@@ -81,7 +82,7 @@ def test_resizing_is_that_of_the_test_pipeline():
         ours, content, scale, shift = namespace['resize'](picture, side, 64)
         theirs = CenterGroupResize(side).transform(dict(img=picture, ori_shape=picture.shape[:2]))
         assert np.array_equal(ours, theirs['img']), (width, height, side)
-        assert tuple(content) == content_box(theirs)
+        assert tuple(content) == valid_box(theirs)
         point = np.array([10.0, 20.0])  # of the input, in pixels of the picture
         back = point / theirs['input_size'] * theirs['input_scale'] + theirs['input_center']
         np.testing.assert_allclose((point - shift) / scale, back - theirs['input_scale'] / 2)

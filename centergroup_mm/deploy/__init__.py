@@ -4,7 +4,6 @@ Nothing here is needed for training, and ``import centergroup_mm`` does not impo
 packages (``pip install centergroup-mm[onnx]``) are imported where they are used.
 """
 
-from .content import content_box, content_masks
 from .graph import PRECISIONS, InferenceGraph
 
-__all__ = ['PRECISIONS', 'InferenceGraph', 'content_box', 'content_masks']
+__all__ = ['PRECISIONS', 'InferenceGraph']

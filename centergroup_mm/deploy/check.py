@@ -17,7 +17,7 @@ from ..datasets.transforms.resize import CenterGroupResize
 from ..models.grouping.proposals import find_peaks, rank_values, window_maximum
 from ..synthetic import make_scene
 from ..utils.errors import UserError
-from .content import content_box
+from ..utils.valid_mask import valid_box
 from .graph import InferenceGraph
 
 
@@ -130,7 +130,7 @@ def prepare(
     image = np.zeros((len(results), height, width, 3), dtype=np.uint8)
     for canvas, result in zip(image, results, strict=True):
         canvas[: result['img_shape'][0], : result['img_shape'][1]] = result['img']
-    return image, np.array([content_box(result) for result in results], dtype=np.float32)
+    return image, np.array([valid_box(result) for result in results], dtype=np.float32)
 
 
 def open_session(path: str, threads: int | None = None) -> Any:

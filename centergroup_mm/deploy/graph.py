@@ -10,23 +10,21 @@ from torch import Tensor, nn
 
 from ..models.grouping import Poses
 from ..models.heads import CenterGroupHead
-from ..models.heads.centergroup_stages import Detection
-from .content import content_masks
+from ..models.heads.centergroup_head import Detection
+from ..utils.valid_mask import masks_of_boxes
 
 #: what ``InferenceGraph`` can compute in; None is float32 without autocast
 PRECISIONS = dict(float32=None, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
 class InferenceGraph(nn.Module):
-    """Normalisation, backbone, detection, grouping and decoding, flip test included.
+    """Normalization, backbone, detection, grouping and decoding, flip test included.
 
     It runs the stages that ``CenterGroupHead.predict`` runs, on tensors alone, so that it
     compiles, traces and exports as one graph; only the masks come from a box instead of metas.
     Both views of a flip test go through the backbone as one batch.
 
-    The images of a batch have one input size.  (``predict`` also takes batches of several sizes,
-    and keeps what lies beyond an image out of it; here that would be picture like any other
-    padding, and change features near the border.)
+    The images of a batch have one input size.
 
     Images are as OpenCV reads them, [B x H x W x 3] with blue first: a program that runs the
     graph only resizes and pads, and copies one byte a value.
@@ -77,7 +75,7 @@ class InferenceGraph(nn.Module):
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
 
-    def normalise(self, image: Tensor) -> Tensor:
+    def normalize(self, image: Tensor) -> Tensor:
         """What the data preprocessor does: [B x H x W x 3] -> [B x 3 x H x W], float32."""
         image = image.permute(0, 3, 1, 2)
         if self.rgb:
@@ -90,8 +88,8 @@ class InferenceGraph(nn.Module):
         Args:
             image: [B x H x W x 3], values 0 to 255 of any type, blue, green, red; H and W are
                 multiples of 32.
-            content: [B x 4] x0, y0, x1, y1 of the picture in the padded input, see
-                :func:`content_masks`.
+            content: [B x 4] x0, y0, x1, y1 of the image in the padded input, see
+                :func:`~centergroup_mm.utils.valid_mask.masks_of_boxes`.
 
         Returns:
             Poses: C slots for each image, best center first; ``valid`` says which are poses.
@@ -99,13 +97,12 @@ class InferenceGraph(nn.Module):
         head = self.model.head
         with self._autocast(image.device.type):
             detection, masks = self.detect(image, content)
-            output, centers = head.infer(detection, masks, self.flip_indices)
-        return head.decoder.batch_decode(output, detection.maps[:, :-1], centers.valid)
+            return head.decode(detection, masks, self.flip_indices)
 
     def detect(self, image: Tensor, content: Tensor) -> tuple[Detection, tuple[Tensor, Tensor]]:
         """The first half of :meth:`forward`: merged heatmaps and features, and the masks."""
-        x = self.normalise(image)
-        masks = content_masks(content, (image.shape[1], image.shape[2]))
+        x = self.normalize(image)
+        masks = masks_of_boxes(content, (image.shape[1], image.shape[2]))
         views = x if self.flip_indices is None else torch.cat([x, x.flip(-1)])
-        features = [self.model.extract_feat(views)[-1]]
+        features = [self.model.extract_feat(views)]
         return self.model.head.detect(features, self.flip_indices), masks

@@ -1,4 +1,4 @@
-"""Models: data preprocessor, heads, necks, grouping modules, losses and assigners."""
+"""Models: estimator, data preprocessor, heads, necks, grouping, losses and assigners."""
 
 from mmpose.registry import MODELS
 
@@ -7,6 +7,7 @@ from .grouping import AttentionGrouping
 from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
+from .pose_estimators import *  # noqa: F403
 from .task_modules import *  # noqa: F403
 
 # The tensor core knows no registry, so its one configurable module is registered here.

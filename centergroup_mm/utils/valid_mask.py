@@ -1,56 +1,74 @@
-"""Where in the network input the picture is, and where only padding."""
+"""The valid mask: where in the padded network input the image is.
+
+Three descriptions of the same region, one rule: the affine map of a data sample's metas
+(:func:`valid_mask`), the warp of a training crop (:func:`warp_mask`), and four numbers that an
+exported graph takes as an input (:func:`valid_box`, :func:`masks_of_boxes`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.data_preprocessors.padded_images import PaddedImages
 
+def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Warp a mask bilinearly; inside is what stays above one half (official implementation).
 
-def warped_ones(
-    size: tuple[int, int], center: np.ndarray, scale: np.ndarray, original: tuple[int, int]
-) -> np.ndarray:
-    """Where a warped picture of ones stays above one half, as in the authors' program.
-
-    That is where -0.5 < source < size - 0.5 on both axes; which side exact ties fall on is
-    up to OpenCV's fixed-point coordinates, hence the real warp.
+    For a mask of ones that is where -0.5 < source < size - 0.5 on both axes; which side exact
+    ties fall on is up to OpenCV's fixed-point coordinates, hence the real warp.
 
     Args:
-        size: (w, h) of the map in cells.
-        center: middle of the map in pixels of the original image (x, y).
-        scale: pixels of the original image that the map covers (x, y).
-        original: (h, w) of the original image.
+        mask: [h x w] bool.
+        matrix: [2 x 3] from cells of ``mask`` to cells of the result.
+        size: (w, h) of the result.
 
     Returns:
-        [h x w] bool.
+        [h x w] bool, False beyond the mask.
     """
-    ratio = np.array(size, dtype=np.float64) / scale
-    shift = np.array(size) / 2 - center * ratio
-    matrix = np.array([[ratio[0], 0, shift[0]], [0, ratio[1], shift[1]]])
-    ones = np.full(original, 255, dtype=np.uint8)
-    return cv2.warpAffine(ones, matrix, size, flags=cv2.INTER_LINEAR) > 127
+    source = np.where(mask, 255, 0).astype(np.uint8)
+    return cv2.warpAffine(source, matrix, size, flags=cv2.INTER_LINEAR) > 127
 
 
-def content_mask(
-    metas: Sequence[dict], size: tuple[int, int], stride: int, device: torch.device | str
-) -> Tensor:
-    """Mask of the picture inside the padded canvas of a batch.
+def valid_cells(meta: Mapping[str, Any], stride: int) -> np.ndarray:
+    """Which cells of the network input show the image.
 
     Args:
-        metas: for each image ``ori_shape`` (h, w), ``input_size`` [w, h], ``input_center`` and
-            ``input_scale`` (x, y) in pixels of the original image.  An image without them
-            fills its canvas.
+        meta: ``ori_shape`` (h, w), ``input_size`` [w, h], ``input_center`` and ``input_scale``
+            (x, y) in pixels of the original image.
+        stride: pixels of a cell.
+
+    Returns:
+        [h x w] bool with h and w of the input divided by ``stride``.
+    """
+    size = tuple(int(side) // stride for side in meta['input_size'])
+    ratio = np.array(size, dtype=np.float64) / np.asarray(meta['input_scale'], dtype=np.float64)
+    shift = np.array(size) / 2 - np.asarray(meta['input_center'], dtype=np.float64) * ratio
+    matrix = np.array([[ratio[0], 0, shift[0]], [0, ratio[1], shift[1]]])
+    return warp_mask(np.ones(tuple(map(int, meta['ori_shape'][:2])), dtype=bool), matrix, size)
+
+
+def valid_mask(
+    metas: Sequence[Mapping[str, Any]],
+    size: tuple[int, int],
+    stride: int,
+    device: torch.device | str,
+) -> Tensor:
+    """Mask of the image inside the padded canvas of a batch.
+
+    Args:
+        metas: for each image what :func:`valid_cells` reads.  An image without it fills its
+            canvas.
         size: (H, W) of the batch canvas in pixels; smaller images lie at its top left.
         stride: pixels of a cell of the mask.
         device: where the mask is wanted.
 
     Returns:
-        [B x H/stride x W/stride], 1 on the picture, float32.
+        [B x H/stride x W/stride], 1 on the image, float32.
     """
     height, width = size[0] // stride, size[1] // stride
     masks = np.zeros((len(metas), height, width), dtype=np.float32)
@@ -58,61 +76,44 @@ def content_mask(
         if 'input_center' not in meta or 'ori_shape' not in meta:
             mask[:] = 1
             continue
-        inside = warped_ones(
-            tuple(int(v) // stride for v in meta['input_size']),
-            np.asarray(meta['input_center'], dtype=np.float64),
-            np.asarray(meta['input_scale'], dtype=np.float64),
-            tuple(int(v) for v in meta['ori_shape'][:2]),
-        )
+        inside = valid_cells(meta, stride)
         mask[: inside.shape[0], : inside.shape[1]] = inside
     return torch.from_numpy(masks).to(device)
 
 
-def images_by_cells(
-    metas: Sequence[dict], canvas: tuple[int, int]
-) -> list[tuple[tuple[int, int], list[int]]]:
-    """Images of a batch that have the same size, in the order in which sizes come first.
+def valid_box(meta: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    """Where the image lies in the network input, read from the very mask that ``predict`` uses.
 
     Args:
-        metas: for each image ``input_size`` [w, h] in pixels; without it the image fills the
-            canvas.
-        canvas: (h, w) of the batch's feature maps at 1/4.
+        meta: see :func:`valid_cells`.
 
     Returns:
-        for each size (h, w) in cells of the maps at 1/4, and which images have it.
+        x0, y0, x1, y1 in pixels of the network input; x1 and y1 are the first behind it.
     """
-    groups: dict[tuple[int, int], list[int]] = {}
-    for index, meta in enumerate(metas):
-        size = tuple(canvas)
-        if 'input_size' in meta:
-            width, height = (-(-int(side) // 4) for side in meta['input_size'])
-            size = (min(height, canvas[0]), min(width, canvas[1]))
-        groups.setdefault(size, []).append(index)
-    return list(groups.items())
+    mask = valid_cells(meta, 1)
+    columns, rows = (np.flatnonzero(mask.any(axis)) for axis in (0, 1))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def crop_views(
-    views: Sequence[Tensor], members: Sequence[int], cells: tuple[int, int], reference: Tensor
-) -> Tensor:
-    """Features of some images on their own part of the canvas.
+def masks_of_boxes(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Valid masks at 1/4 and at full resolution, made of boxes inside an exported graph.
+
+    A pixel is valid if its middle lies in the box.  Rows, columns and the mask at 1/4, every
+    fourth pixel of the full one, are exactly those of :func:`valid_mask`; the warp also cuts
+    off the few pixels at a corner where row *and* column are only partly covered by the image
+    (their shares multiply to less than one half), which four numbers cannot tell.
 
     Args:
-        views: [B x C x h x w] of the images and, with flip test, of the mirrored canvas, where
-            images end at the right border.
-        members: indices of V' images.
-        cells: (h, w) of their part on the maps of the original scale.
-        reference: features of the original scale, for the ratio of scales.
+        boxes: [B x 4] x0, y0, x1, y1 in pixels of the network input, x1 and y1 behind it.
+        size: (H, W) of the network input.
 
     Returns:
-        [V * V' x C x h' x w'], all images and then all mirrored ones.
+        [B x H/4 x W/4] and [B x H x W], 1 on the image, float32.
     """
-    parts = []
-    for index, view in enumerate(views):
-        view = view.plain() if isinstance(view, PaddedImages) else view
-        height, width = (
-            cell * side // full
-            for cell, side, full in zip(cells, view.shape[-2:], reference.shape[-2:], strict=True)
-        )
-        part = view[:, :, :height, -width:] if index else view[:, :, :height, :width]
-        parts.append(part if len(members) == len(part) else part[list(members)])
-    return torch.cat(parts) if len(parts) > 1 else parts[0]
+    x0, y0, x1, y1 = boxes.float()[:, None].unbind(-1)  # [B x 1] each
+    rows = torch.arange(size[0], device=boxes.device) + 0.5
+    columns = torch.arange(size[1], device=boxes.device) + 0.5
+    rows = (rows >= y0) & (rows < y1)  # [B x H]
+    columns = (columns >= x0) & (columns < x1)  # [B x W]
+    full = (rows[:, :, None] & columns[:, None]).float()
+    return full[:, ::4, ::4], full

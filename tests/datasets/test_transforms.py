@@ -18,7 +18,7 @@ from centergroup_mm.datasets.transforms import (
     CrowdHeatmapMask,
 )
 from centergroup_mm.datasets.transforms.resize import fit_short_side
-from centergroup_mm.utils.valid_mask import content_mask
+from centergroup_mm.utils.valid_mask import valid_mask
 
 from ..parity.conftest import files_of
 
@@ -243,7 +243,7 @@ def test_padding_mask_agrees_with_the_one_of_test(size):
     masks = BottomupPaddingMask()(results)['padding_mask']
     canvas = results['img'].shape[:2]
     for stride, mask in zip((4, 1), masks, strict=True):
-        theirs = content_mask([results], canvas, stride, 'cpu')[0].numpy()
+        theirs = valid_mask([results], canvas, stride, 'cpu')[0].numpy()
         # Only the picture's four corners may differ, where a warped one is below one half.
         assert (theirs != mask).sum() <= 4
 

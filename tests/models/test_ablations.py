@@ -188,7 +188,7 @@ def test_the_heatmap_scores_poses_without_classification(data, tmp_path):
     torch.nn.init.constant_(model.head.detector.final_layers[1].bias, 0.3)
     with torch.no_grad():
         feats = model.extract_feat(torch.randn(1, 3, 64, 64))
-        maps = model.head.detect([feats[-1]]).maps
+        maps = model.head.detect([feats]).maps
         poses = model.head(feats)
         full = torch.ones(1, 64, 64)
         centers = model.head.propose(maps, full, full > 0)[1].flatten()

@@ -77,7 +77,7 @@ def neck_case(scales: int) -> tuple[CenterGroupNeck, tuple]:
     torch.manual_seed(0)
     neck = lively(CenterGroupNeck(4, num_joints=3, channels=16, hidden=32))
     sides = ((24, 40), (48, 80), (12, 20))[:scales]
-    features = [torch.randn(2, 4, *side) for side in sides]
+    features = [(torch.randn(2, 4, *side),) for side in sides]
     return neck, (features, slots(3, 10, 0.5), slots(1, 10, 0.5), SIZE)
 
 
@@ -112,7 +112,7 @@ def test_few_points_take_windows_and_many_the_map(monkeypatch):
     calls = []
     for cnn in (neck.keypoint_embed, neck.center_embed):
         cnn.register_forward_hook(lambda *_: calls.append('map'))
-    cells = given[0][0][:, 0].numel()
+    cells = given[0][0][-1][:, 0].numel()
     keypoints = int(given[1].valid.sum())
     for share, wanted in ((0.9, []), (1.1, ['map'])):
         calls.clear()
@@ -132,7 +132,7 @@ def test_autocast_reaches_the_convolutions_in_training_alone(training):
             for norm in (block.bn1, block.bn2):
                 norm.register_forward_hook(lambda module, x, y: dtypes.add(x[0].dtype))
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        features = [feature.bfloat16() for feature in given[0]]
+        features = [(feature.bfloat16(),) for (feature,) in given[0]]
         embeddings = neck.embed(features, *given[1:])
     assert dtypes == {torch.bfloat16 if training else torch.float32}
     assert embeddings.dtype == torch.float32

@@ -40,4 +40,4 @@ def check(ref: Reference) -> None:
     assert_close(quarter[:, :, ::2, ::2], ref['out/maps4_sub'], HEATMAP, 'maps at 1/4')
     assert_close(half[:, :, ::4, ::4], ref['out/maps2_sub'], HEATMAP, 'maps at 1/2')
     (heatmaps, finer), tags = model.head.split((quarter, half))
-    assert heatmaps.shape[1] == finer.shape[1] == tags.shape[1] == model.head.num_joints
+    assert heatmaps.shape[1] == finer.shape[1] == tags.shape[1] == model.head.num_keypoints

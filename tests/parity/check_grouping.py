@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from centergroup_mm.models.heads.centergroup_stages import Detection
+from centergroup_mm.models.heads import Detection
 
 from . import check_stages as stages
 from .models import build_model
@@ -28,4 +28,4 @@ def check(ref: Reference) -> None:
     order = stages.scale_order(ref)
     levels = [(ref[f'in/s{i}/hm4'], ref[f'in/s{i}/hm2']) for i in order]
     maps = head.merge(levels, stages.flip_indices_of(ref), tuple(ref.meta('input_hw')))
-    stages.check_stages(head, Detection(maps, [ref[f'in/s{i}/fmap'] for i in order]), ref)
+    stages.check_stages(head, Detection(maps, [(ref[f'in/s{i}/fmap'],) for i in order]), ref)

@@ -40,7 +40,7 @@ def check(ref: Reference) -> None:
     check_sample(predict(model, ref), ref)
 
     scales = views_by_scale(seen['backbone'], ref)
-    features = [torch.cat(views) for views in scales]
+    features = [(torch.cat(views),) for views in scales]
     detection = model.head.detect(features, stages.flip_indices_of(ref), size)
     maps = detection.maps[0]
     assert_close(maps[:-1, ::2, ::2], ref['out/kp_heatmaps_sub2'], stages.HEATMAP, 'joint maps')

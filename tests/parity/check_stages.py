@@ -19,8 +19,8 @@ from centergroup_mm.models.grouping import (
     merge_mirrored,
     sine_encoding_at,
 )
-from centergroup_mm.models.heads.centergroup_stages import Detection
-from centergroup_mm.utils.valid_mask import content_mask
+from centergroup_mm.models.heads import Detection
+from centergroup_mm.utils.valid_mask import valid_mask
 
 from .reference import Reference, assert_close
 
@@ -106,7 +106,7 @@ def check_masks(ref: Reference) -> tuple[Tensor, Tensor]:
     wanted = tuple(factor * side for side in wanted)
     assert wanted == size[::-1], f'input size {wanted}, not {size[::-1]}'
     assert_close(torch.tensor(covered), torch.tensor(meta['input_scale']), 1e-9, 'scale')
-    masks = {stride: content_mask([meta], size, stride, 'cpu') for stride in (4, 2, 1)}
+    masks = {stride: valid_mask([meta], size, stride, 'cpu') for stride in (4, 2, 1)}
     for stride, mask in masks.items():
         theirs = ref[f'in/pad_mask_{stride}'].float()
         assert torch.equal(mask, theirs), f'padding mask at 1/{stride} differs'

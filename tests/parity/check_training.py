@@ -92,7 +92,7 @@ def check_full(ref: Reference) -> None:
 def losses_of(head, ref: Reference, maps: Tensor, feature: Tensor, heatmaps) -> dict[str, Tensor]:
     """Losses of the whole head, as its ``loss`` puts them together."""
     masks = (ref['in/pad_mask_0'].float(), ref['in/pad_mask_2'].float())
-    losses = head.grouping_losses(maps, feature, masks, ref['in/masks_2'] > 0, persons_in(ref))
+    losses = head.grouping_losses(maps, (feature,), masks, ref['in/masks_2'] > 0, persons_in(ref))
     return losses | head.detector.heatmap_losses(heatmaps, samples_of(ref))
 
 
@@ -163,7 +163,7 @@ def check_training(head, ref: Reference, maps: Tensor, feature: Tensor, prefix: 
     check_targets(head.loss_module, flat, persons_in(ref), ref, prefix)
     with torch.no_grad():
         outputs = head.group(
-            [feature], keypoints, centers, quarter, maps.shape[-2:], last_only=False
+            [(feature,)], keypoints, centers, quarter, maps.shape[-2:], last_only=False
         )
     for index, output in enumerate(outputs):
         best = output.attention[valid].topk(2, dim=-1).values

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from centergroup_mm.deploy.export import Dim
 from centergroup_mm.models.grouping import Poses
-from centergroup_mm.models.heads.centergroup_stages import Detection
+from centergroup_mm.models.heads import Detection
 
 from ..exported import needs_compiler, needs_export
 from . import check_stages as stages
@@ -38,7 +38,9 @@ class Grouping(nn.Module):
 
     def forward(self, maps: Tensor, features: list[Tensor], quarter: Tensor, full: Tensor) -> Poses:
         masks = (quarter, full)
-        output, centers = self.head.infer(Detection(maps, features), masks, self.flip_indices)
+        output, centers = self.head.infer(
+            Detection(maps, [(feature,) for feature in features]), masks, self.flip_indices
+        )
         return self.head.decoder.batch_decode(output, maps[:, :-1], centers.valid)
 
 
@@ -115,9 +117,9 @@ def test_heatmaps_in_half_precision(path: Path) -> None:
         for image in images:
             x = model.data_preprocessor(dict(inputs=[image], data_samples=[]))['inputs']
             views = x if flip_indices is None else torch.cat([x, x.flip(-1)])
-            features.append(model.extract_feat(views)[-1])
+            features.append(model.extract_feat(views))
         maps = model.head.detect(features, flip_indices, tuple(ref.meta('input_hw'))).maps[0]
-    assert maps.dtype == torch.float32 and features[0].dtype == torch.float16
+    assert maps.dtype == torch.float32 and features[0][-1].dtype == torch.float16
     assert_close(maps[:-1, ::2, ::2], ref['out/kp_heatmaps_sub2'], SCORES, 'joint maps')
     assert_close(maps[-1:, ::2, ::2], ref['out/person_heatmaps_sub2'], SCORES, 'centers')
 

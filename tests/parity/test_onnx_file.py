@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from centergroup_mm.checkpoints.official_names import from_official
-from centergroup_mm.deploy import check, content_box
+from centergroup_mm.deploy import check
 from centergroup_mm.deploy.export import export_onnx, export_program
 from centergroup_mm.deploy.load import load_graph
 from centergroup_mm.models.grouping import Poses
+from centergroup_mm.utils.valid_mask import valid_box
 
 from .. import exported
 from . import check_stages as stages
@@ -48,7 +49,7 @@ def programs(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_poses_are_the_reference(programs, reference):
     image = np.ascontiguousarray(reference.array('in/resized_s0')[None, ..., ::-1])  # RGB there
-    content = np.array([content_box(stages.sample_meta(reference))], dtype=np.float32)
+    content = np.array([valid_box(stages.sample_meta(reference))], dtype=np.float32)
     poses = programs[1].run(None, dict(image=image, content=content))
     compare(Poses(*map(torch.from_numpy, poses)), reference)
 

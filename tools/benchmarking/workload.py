@@ -41,7 +41,7 @@ class Workload:
             raise UserError('the benchmark needs a config whose head is a CenterGroupHead')
         self.model = model.to(self.device).eval()
         self.head = model.head
-        self.joints = self.head.num_joints
+        self.joints = self.head.num_keypoints
         self.amp = self.device.type == 'cuda' and cfg.optim_wrapper.type == 'AmpOptimWrapper'
         dataset = DATASETS.get(cfg.train_dataloader.dataset.type)
         self.flip = parse_pose_metainfo(copy.deepcopy(dataset.METAINFO))['flip_indices']

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms import BottomupGetHeatmapMask
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as coco_mask
+
+from ...utils.valid_mask import warp_mask
 
 
 def warp_masks(
@@ -40,14 +41,10 @@ def warp_masks(
     if flip not in (None, 'horizontal'):
         raise ValueError(f'flip_direction must be horizontal, got {flip}')
     width, height = (int(side) for side in results['input_size'][:2])
-    source = np.where(mask, 255, 0).astype(np.uint8)
     masks = []
     for stride in downsample:
         # Cell (u, v) of a level is pixel (stride u, stride v) of the input: no half cell.
-        warped = cv2.warpAffine(
-            source, matrix / stride, (width // stride, height // stride), flags=cv2.INTER_LINEAR
-        )
-        inside = warped > 127
+        inside = warp_mask(mask, matrix / stride, (width // stride, height // stride))
         masks.append(np.ascontiguousarray(inside[:, ::-1] if flip else inside))
     return masks
 

@@ -1,6 +1,5 @@
-"""From loaded images to network inputs."""
+"""Data preprocessors: from the images of a batch to the tensors of a network."""
 
-from .centergroup_preprocessor import CenterGroupDataPreprocessor
-from .padded_images import PaddedImages
+from .centergroup_data_preprocessor import CenterGroupDataPreprocessor
 
-__all__ = ['CenterGroupDataPreprocessor', 'PaddedImages']
+__all__ = ['CenterGroupDataPreprocessor']

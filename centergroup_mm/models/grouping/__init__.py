@@ -15,10 +15,10 @@ from .attention import AttentionGrouping, GroupingOutput
 from .decode import Poses, decode_poses, refine_points
 from .embedding import MLP, EmbeddingCNN, embed_windows, window_cost
 from .encoder import EncoderLayer
-from .flip import merge_mirrored, mirror_heatmaps, mirror_proposals
 from .position import sine_encoding_at
 from .proposals import Proposals, find_peaks, merge_heatmap_levels, rank_values, select_proposals
 from .sampling import sample_at, value_at
+from .views import merge_heatmaps, merge_mirrored, mirror_heatmaps, mirror_proposals
 
 __all__ = [
     'MLP',
@@ -32,6 +32,7 @@ __all__ = [
     'embed_windows',
     'find_peaks',
     'merge_heatmap_levels',
+    'merge_heatmaps',
     'merge_mirrored',
     'mirror_heatmaps',
     'mirror_proposals',

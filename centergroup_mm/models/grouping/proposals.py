@@ -32,17 +32,21 @@ class Proposals(NamedTuple):
 
 
 def merge_heatmap_levels(levels: Sequence[Tensor]) -> Tensor:
-    """Mean of the maps at 1/4 and 1/2, at 1/2 of the input (HigherHRNet's aggregation).
+    """Mean of the heatmaps of all levels at the resolution of the finest (HigherHRNet).
 
     Args:
-        levels: maps [B x T x H/4 x W/4] and [B x T x H/2 x W/2].
+        levels: maps [B x T x h x w], coarse to fine.
 
     Returns:
-        [B x T x H/2 x W/2], float32 whatever the autocast.
+        [B x T x h x w] of the last level, float32 whatever the autocast.
     """
-    low, high = (level.float() for level in levels)
-    low = F.interpolate(low, size=high.shape[-2:], mode='bilinear', align_corners=False)
-    return (low + high) / 2
+    *coarse, finest = (level.float() for level in levels)
+    merged = finest
+    for level in coarse:
+        merged = merged + F.interpolate(
+            level, size=finest.shape[-2:], mode='bilinear', align_corners=False
+        )
+    return merged / len(levels) if coarse else merged
 
 
 def window_maximum(maps: Tensor, size: int) -> Tensor:

@@ -1,7 +1,13 @@
-"""Heads: the heatmap detector and CenterGroup."""
+"""Heads: keypoint detectors and CenterGroup."""
 
 from .center_higherhrnet_head import CenterHigherHRNetHead
-from .centergroup_head import CenterGroupHead
-from .centergroup_stages import Detection
+from .centergroup_head import CenterGroupHead, Detection
+from .detector import Detector, DetectorMaps
 
-__all__ = ['CenterGroupHead', 'CenterHigherHRNetHead', 'Detection']
+__all__ = [
+    'CenterGroupHead',
+    'CenterHigherHRNetHead',
+    'Detection',
+    'Detector',
+    'DetectorMaps',
+]

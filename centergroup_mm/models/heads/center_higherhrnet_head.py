@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from ..grouping import mirror_heatmaps
 from ..grouping.embedding import ResidualBlock
+from .detector import DetectorMaps
+from .views import ImageViews, read_views
 
 
 @MODELS.register_module()
@@ -26,7 +28,8 @@ class CenterHigherHRNetHead(BaseHead):
     joints, and as many tags (paper, section 4.2).
 
     The head is complete on its own: it trains with heatmap and associative embedding loss and
-    groups with the tags.  Inside a ``CenterGroupHead`` only its heatmaps are used.
+    groups with the tags.  Inside a ``CenterGroupHead`` it is a
+    :class:`~centergroup_mm.models.heads.detector.Detector`, and only its heatmaps are used.
 
     Axis letters: B images, K joints, T heatmap types (K + 1 with the center, else K).
 
@@ -60,7 +63,7 @@ class CenterHigherHRNetHead(BaseHead):
         super().__init__(self.default_init_cfg if init_cfg is None else init_cfg)
         if tag_loss is not None and not with_tags:
             raise ValueError('tag_loss needs with_tags=True')
-        self.num_joints = num_joints
+        self.num_keypoints = num_joints
         self.with_center = with_center
         self.with_tags = with_tags
         self.num_types = num_joints + int(with_center)
@@ -81,6 +84,9 @@ class CenterHigherHRNetHead(BaseHead):
         self.decoder = None if decoder is None else KEYPOINT_CODECS.build(decoder)
         if self.decoder is not None and self.decoder.with_center != with_center:
             raise ValueError('head and decoder differ in with_center')
+
+    #: pixels of the network input for each cell of a heatmap, both levels
+    strides = (4, 2)
 
     @property
     def default_init_cfg(self) -> list[dict]:
@@ -119,7 +125,19 @@ class CenterHigherHRNetHead(BaseHead):
         tags = first[:, self.num_types :] if self.with_tags else None
         return [first[:, : self.num_types], second], tags
 
+    def detect(self, feats: Sequence[Tensor]) -> DetectorMaps:
+        """Predict what ``CenterGroupHead`` needs: heatmaps at 1/4 and 1/2, see :meth:`split`.
+
+        Args:
+            feats: the backbone's output, its last entry [B x C x h x w] at 1/4.
+        """
+        return DetectorMaps(self.split(self(feats))[0])
+
     # ---- training -------------------------------------------------------------------------
+
+    def map_losses(self, maps: DetectorMaps, batch_data_samples: Sequence) -> dict[str, Tensor]:
+        """Losses of a detector inside ``CenterGroupHead``, see :meth:`heatmap_losses`."""
+        return self.heatmap_losses(maps.heatmaps, batch_data_samples)
 
     def heatmap_losses(
         self, heatmaps: Sequence[Tensor], batch_data_samples: Sequence
@@ -153,7 +171,7 @@ class CenterHigherHRNetHead(BaseHead):
         """
         tags = tags.float()
         indices = [s.gt_instance_labels.keypoint_indices for s in batch_data_samples]
-        pull, push = self.tag_loss(tags[:, : self.num_joints].contiguous(), indices)
+        pull, push = self.tag_loss(tags[:, : self.num_keypoints].contiguous(), indices)
         # A gradient path also when no image has a person, which distributed training needs.
         nothing = tags.sum() * 0
         return dict(loss_pull=pull / len(tags) + nothing, loss_push=push / len(tags) + nothing)
@@ -179,46 +197,36 @@ class CenterHigherHRNetHead(BaseHead):
 
     # ---- test -----------------------------------------------------------------------------
 
-    def detect(
-        self, feats: Sequence, flip_indices: Tensor | None = None
-    ) -> tuple[list[Tensor], Tensor]:
-        """Heatmaps and tags, views merged, in float32.
+    def merge_views(self, views: ImageViews) -> tuple[list[Tensor], Tensor]:
+        """Heatmaps and tags of a batch, original and mirrored images merged, in float32.
 
         Args:
-            feats: the backbone's output, or ``[original, mirrored]`` outputs.
-            flip_indices: [K] mirror joint of every joint; ``feats`` has two views if given.
+            views: of one scale.
 
         Returns:
             - heatmaps [B x T x h x w] for each level, the mean of the views
             - tags [B x V T x h x w], the views' tags one after the other
         """
-        views = [feats]
-        if flip_indices is not None:
-            views = feats
-            # The center, behind the joints, is its own mirror.
-            center = flip_indices.new_tensor([self.num_joints] if self.with_center else [])
-            flip_indices = torch.cat([flip_indices, center])
-        results = []
-        for index, view in enumerate(views):
-            heatmaps, tags = self.split(self.forward(view))
-            maps = [level.float() for level in (*heatmaps, tags)]
-            if index:
-                maps = [mirror_heatmaps(level, flip_indices) for level in maps]
-            results.append(maps)
-        levels = [sum(level) / len(results) for level in zip(*results, strict=True)][:-1]
-        return levels, torch.cat([maps[-1] for maps in results], dim=1)
+        heatmaps, tags = self.split(self(views.features[0]))
+        maps = [level.float() for level in (*heatmaps, tags)]
+        if views.flip_indices is None:
+            return maps[:-1], maps[-1]
+        # The center, behind the joints, is its own mirror.
+        center = views.flip_indices.new_tensor([self.num_keypoints] if self.with_center else [])
+        types = torch.cat([views.flip_indices, center])
+        pairs = [level.chunk(2) for level in maps]
+        pairs = [(original, mirror_heatmaps(flipped, types)) for original, flipped in pairs]
+        return [(a + b) / 2 for a, b in pairs[:-1]], torch.cat(pairs[-1], dim=1)
 
     def predict(
         self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
     ) -> list[InstanceData]:
         """Poses grouped by tags, in pixels of the network input.
 
-        Images of a batch may differ in size: each is decoded alone on its own part of the
-        canvas, which is its top left corner.
-
         Args:
             feats: the backbone's output; ``[original, mirrored]`` outputs with ``flip_test``.
-            batch_data_samples: metas ``img_shape`` (h, w) and, for flip test, ``flip_indices``.
+            batch_data_samples: metas ``input_size`` [w, h] and, for flip test,
+                ``flip_indices``.
             test_cfg: ``flip_test`` and ``score_thr`` (poses below are dropped; default: none).
 
         Returns:
@@ -227,28 +235,20 @@ class CenterHigherHRNetHead(BaseHead):
             ``bbox_scores`` [P] (mean score of the joints).
 
         Raises:
-            ValueError: there are no tags, no decoder, or several scales.
+            ValueError: there are no tags, no decoder, several scales, or images of several
+                sizes.
         """
         test_cfg = test_cfg or {}
         if self.decoder is None or not self.with_tags:
             raise ValueError('grouping by tags needs with_tags=True and a decoder')
         if test_cfg.get('multiscale_test', False):
             raise ValueError('CenterHigherHRNetHead has no multi-scale test')
-        flip_indices = None
-        if test_cfg.get('flip_test', False):
-            flip_indices = torch.as_tensor(
-                batch_data_samples[0].metainfo['flip_indices'], device=feats[0][-1].device
-            )
-        levels, tags = self.detect(feats, flip_indices)
-        canvas = (4 * tags.shape[-2], 4 * tags.shape[-1])
+        levels, tags = self.merge_views(read_views(feats, batch_data_samples, test_cfg))
         score_thr = test_cfg.get('score_thr')
         results = []
-        for index, sample in enumerate(batch_data_samples):
-            height, width = sample.metainfo.get('img_shape', canvas)[:2]
-            own = [
-                maps[index : index + 1, :, : -(-height // stride), : -(-width // stride)]
-                for maps, stride in zip((*levels, tags), (4, 2, 4), strict=True)
-            ]
+        # One image at a time: MMPose's grouping wants the maps of a batch as one array.
+        for index in range(len(batch_data_samples)):
+            own = [maps[index : index + 1] for maps in (*levels, tags)]
             keypoints, scores, pose_scores = (
                 batch[0] for batch in self.decoder.batch_decode(own[:-1], own[-1])
             )

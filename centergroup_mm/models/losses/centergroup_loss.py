@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,16 @@ class PersonTargets(NamedTuple):
     visible: Tensor
     box_sizes: Tensor
     matchable: Tensor
+
+    @classmethod
+    def read(cls, labels: Any) -> PersonTargets:
+        """Read the labels of ``AttentionGroupingCodec`` from a sample's ``gt_instance_labels``."""
+        return cls(
+            joints=labels.joints,
+            visible=labels.joints_visible.bool(),
+            box_sizes=labels.box_sizes,
+            matchable=labels.matchable.bool(),
+        )
 
 
 class CenterTargets(NamedTuple):

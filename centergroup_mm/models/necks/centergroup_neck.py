@@ -102,7 +102,7 @@ class CenterGroupNeck(BaseModule):
 
     def embed(
         self,
-        features: Sequence[Tensor],
+        features: Sequence[Sequence[Tensor]],
         keypoints: Proposals,
         centers: Proposals,
         size: tuple[int, int],
@@ -113,8 +113,8 @@ class CenterGroupNeck(BaseModule):
         attention further than the reference values allow.
 
         Args:
-            features: backbone maps at 1/4, [B x in_channels x h x w] for each test scale, the
-                scale of the original input first.
+            features: for each test scale, the scale of the original input first, the levels of
+                the backbone; the last is read, [B x in_channels x h x w] at 1/4.
             keypoints: [B x K x R ...].
             centers: [B x 1 x C ...].
             size: (H, W) of the network input in pixels.
@@ -140,8 +140,8 @@ class CenterGroupNeck(BaseModule):
         with nullcontext() if self.training else autocast:
             return torch.cat([
                 sum(
-                    weight * self._embed_at(cnn, feature, points, used, size)
-                    for weight, feature in zip(weights, features, strict=True)
+                    weight * self._embed_at(cnn, levels[-1], points, used, size)
+                    for weight, levels in zip(weights, features, strict=True)
                 )
                 for cnn, points, used in groups
             ], dim=1).float()  # fmt: skip
@@ -215,7 +215,7 @@ class CenterGroupNeck(BaseModule):
 
     def forward(
         self,
-        features: Sequence[Tensor],
+        features: Sequence[Sequence[Tensor]],
         keypoints: Proposals,
         centers: Proposals,
         padding_mask: Tensor,

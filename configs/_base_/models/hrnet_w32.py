@@ -1,8 +1,9 @@
-# HRNet-W32 with one output at 1/4 of the input, inside MMPose's bottom-up estimator.
+# HRNet-W32 with one output at 1/4 of the input.
 model = dict(
-    type='BottomupPoseEstimator',
+    # as BottomupPoseEstimator, and test images of each size run by themselves
+    type='MixedSizePoseEstimator',
     data_preprocessor=dict(
-        # as PoseDataPreprocessor, and each of several test images is as if it were alone
+        # as PoseDataPreprocessor, and takes the images of a multi-scale test
         type='CenterGroupDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],

@@ -21,7 +21,8 @@ from centergroup_mm.models.grouping import (
     refine_points,
     select_proposals,
 )
-from centergroup_mm.utils.valid_mask import content_mask, crop_views, images_by_cells
+from centergroup_mm.models.heads.views import check_finite, read_views
+from centergroup_mm.utils.valid_mask import valid_mask
 
 from .offsets import mirror_offsets, read_offsets
 
@@ -95,11 +96,11 @@ class OffsetsHead(BaseHead):
         self.detector = MODELS.build(detector)
         if not self.detector.with_center:
             raise ValueError('OffsetsHead needs a detector with with_center=True')
-        self.num_joints = self.detector.num_joints
+        self.num_keypoints = self.detector.num_keypoints
         self.branch = nn.Sequential(
             nn.Conv2d(in_channels, channels, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, 2 * self.num_joints, 1),
+            nn.Conv2d(channels, 2 * self.num_keypoints, 1),
         )
         # At first all joints are at the center.
         nn.init.normal_(self.branch[-1].weight, std=0.001)
@@ -149,7 +150,7 @@ class OffsetsHead(BaseHead):
         offsets = self.offset_maps(feature)
         if flip_indices is not None:
             # The center, behind the joints, is its own mirror.
-            types = torch.cat([flip_indices, flip_indices.new_tensor([self.num_joints])])
+            types = torch.cat([flip_indices, flip_indices.new_tensor([self.num_keypoints])])
             there, back = maps.chunk(2)
             maps = (there + mirror_heatmaps(back, types)) / 2
             there, back = offsets.chunk(2)
@@ -214,26 +215,15 @@ class OffsetsHead(BaseHead):
             raise ValueError(
                 'OffsetsHead has no multi-scale test: set model.test_cfg.multiscale_test=False'
             )
-        views, flip_indices = [feats[-1]], None
-        if test_cfg.get('flip_test', False):
-            views = [view[-1] for view in feats]
-            flip_indices = torch.as_tensor(
-                batch_data_samples[0].metainfo['flip_indices'], device=views[0].device
-            )
-        metas = [sample.metainfo for sample in batch_data_samples]
-        results = [None] * len(metas)
-        # One round for images of one size: what is beyond an image must not reach it.
-        for cells, members in images_by_cells(metas, views[0].shape[-2:]):
-            feature = crop_views(views, members, cells, views[0])
-            detection = self.detect(feature, flip_indices)
-            own = [metas[index] for index in members]
-            _check_finite(detection, own)
-            size = (detection.maps.shape[-2], detection.maps.shape[-1])
-            poses = self.group(detection, content_mask(own, size, 1, feature.device))
-            instances = self.decoder.to_instances(poses, float(test_cfg.get('score_thr', 0.0)))
-            for index, instance in zip(members, instances, strict=True):
-                results[index] = instance
-        return results
+        views = read_views(feats, batch_data_samples, test_cfg)
+        detection = self.detect(views.features[0][-1], views.flip_indices)
+        for maps in detection:
+            check_finite(maps, views.metas)
+        size = (detection.maps.shape[-2], detection.maps.shape[-1])
+        mask = valid_mask(views.metas, size, 1, detection.maps.device)
+        return self.decoder.to_instances(
+            self.group(detection, mask), float(test_cfg.get('score_thr', 0.0))
+        )
 
     def loss(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None
@@ -259,14 +249,3 @@ class OffsetsHead(BaseHead):
         offsets = read_offsets(self.offset_maps(feature), centers, size)  # [B x N x K x 2]
         losses['loss_offset'] = self.loss_module(offsets, targets, visible > 0)
         return losses
-
-
-def _check_finite(detection: OffsetsDetection, metas: Sequence[dict]) -> None:
-    """Raise a ValueError that names the first image whose maps hold NaN or infinite values."""
-    finite = torch.stack([torch.isfinite(part).flatten(1).all(1) for part in detection]).all(0)
-    if not finite.all():
-        path = metas[finite.tolist().index(False)].get('img_path', 'an image')
-        raise ValueError(
-            f'the maps of {path} are not finite: the checkpoint or the image holds NaN or '
-            'infinite values'
-        )

@@ -1,4 +1,4 @@
-"""Tests with several scales and sizes: through the pipeline, the batch and the estimator."""
+"""Test batches of several scales and sizes: through the pipeline, the batch and the estimator."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import copy
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from mmcv.transforms import Compose
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS, TRANSFORMS
+from torch import nn
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.models.data_preprocessors import PaddedImages
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 # [w, h] of images whose inputs have one size, and of others
@@ -24,26 +25,44 @@ ALIKE = [(100, 80), (104, 80), (97, 81)]
 OTHER = [(100, 80), (80, 100), (64, 64)]
 
 
-@pytest.fixture(scope='module')
-def model() -> torch.nn.Module:
+class PooledPyramid(nn.Module):
+    """A backbone whose every output depends on the border: pooling and bilinear upsampling."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, channels, 3, stride=2, padding=1)
+        self.deep = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        """[B x 3 x H x W] -> one map at 1/4."""
+        fine = F.max_pool2d(self.stem(images).relu(), 3, 2, 1)
+        coarse = F.avg_pool2d(self.deep(fine).relu(), 3, 2, 1, count_include_pad=True)
+        up = F.interpolate(coarse, size=fine.shape[-2:], mode='bilinear', align_corners=False)
+        return (fine + up + fine.mean((2, 3), keepdim=True),)
+
+
+@pytest.fixture(scope='module', params=['hrnet', 'pooling and bilinear upsampling'])
+def model(request) -> nn.Module:
     """A tiny model with random weights that sees peaks everywhere, and mixes them widely."""
     init_default_scope('mmpose')
     torch.manual_seed(0)
     cfg = Config.fromfile(ROOT / 'configs/centergroup_tiny_synthetic.py').model
     cfg.data_preprocessor.type = 'CenterGroupDataPreprocessor'
+    cfg.type = 'MixedSizePoseEstimator'
     built = MODELS.build(cfg)
-    assert type(built) is MODELS.get('mmpose.BottomupPoseEstimator')
+    if request.param != 'hrnet':
+        built.backbone = PooledPyramid(cfg.head.detector.in_channels)
     final = built.head.detector.final_layers
     with torch.no_grad():
         for module in built.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.normal_(std=0.3)
                 module.running_var.uniform_(0.5, 1.5)
                 module.bias.normal_(std=0.3)
-            if isinstance(module, torch.nn.Conv2d) and module not in final:
-                torch.nn.init.kaiming_normal_(module.weight)
+            if isinstance(module, nn.Conv2d) and module not in final:
+                nn.init.kaiming_normal_(module.weight)
         for layer in final:
-            torch.nn.init.normal_(layer.weight, std=0.003)
+            nn.init.normal_(layer.weight, std=0.003)
             layer.bias.fill_(0.4)
     built.eval()
     return built
@@ -63,77 +82,60 @@ def packed(size: tuple[int, int], scales: list[float] | None, seed: int = 0) -> 
 
 
 def predict(model, images: list[dict], flip: bool) -> list:
-    """Instances of a batch through the stock estimator, as a runner calls it."""
+    """Instances of a batch as a runner calls it."""
     model.test_cfg.update(flip_test=flip, multiscale_test=isinstance(images[0]['inputs'], list))
     batch = pseudo_collate(copy.deepcopy(images))
     with torch.no_grad():
         return [sample.pred_instances for sample in model.test_step(batch)]
 
 
-@pytest.mark.parametrize('flip', [True, False])
+@pytest.mark.parametrize('flip', [True, False], ids=['flip', 'no flip'])
 @pytest.mark.parametrize('scales', [None, [2.0, 0.5]], ids=['one scale', 'three scales'])
-@pytest.mark.parametrize('sizes', [ALIKE, OTHER], ids=['alike', 'other sizes'])
-def test_a_batch_is_its_images_one_by_one(model, sizes, scales, flip):
+@pytest.mark.parametrize(
+    ('sizes', 'one_by_one'),
+    [(ALIKE, True), (OTHER, False)],
+    ids=['alike, one by one', 'other sizes'],
+)
+def test_a_batch_is_its_images_bit_for_bit(model, monkeypatch, sizes, one_by_one, scales, flip):
+    monkeypatch.setattr(model, 'one_by_one', one_by_one)
     images = [packed(size, scales, seed) for seed, size in enumerate(sizes)]
     together = predict(model, images, flip)
     for image, found in zip(images, together, strict=True):
         (alone,) = predict(model, [image], flip)
         assert len(found.keypoints) == len(alone.keypoints) > 0
+        for field in ('keypoints', 'keypoint_scores', 'bbox_scores', 'bboxes'):
+            np.testing.assert_array_equal(found[field], alone[field], err_msg=field)
+
+
+def test_images_of_one_size_share_a_batch_up_to_rounding(model):
+    images = [packed(size, None, seed) for seed, size in enumerate(ALIKE)]
+    seen = []
+    hook = model.backbone.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    together = predict(model, images, flip=False)
+    hook.remove()
+    assert [len(batch) for batch in seen] == [3]
+    for image, found in zip(images, together, strict=True):
+        (alone,) = predict(model, [image], flip=False)
         np.testing.assert_allclose(found.keypoints, alone.keypoints, atol=1e-3)
-        np.testing.assert_allclose(found.keypoint_scores, alone.keypoint_scores, atol=1e-5)
         np.testing.assert_allclose(found.bbox_scores, alone.bbox_scores, atol=1e-5)
 
 
-def test_convolutions_see_every_image_alone():
-    torch.manual_seed(0)
-    layers = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, stride=2, padding=1),
-        torch.nn.BatchNorm2d(8),
-        torch.nn.ReLU(inplace=True),
-        torch.nn.Conv2d(8, 8, 3, padding=1),
-        torch.nn.Upsample(scale_factor=2, mode='nearest'),
-        torch.nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1),
-    ).eval()
-    layers[1].bias.data.fill_(1.0)
-    images = torch.randn(2, 3, 16, 24)
-    sizes = [(16, 12), (8, 24)]
-    with torch.no_grad():
-        there = layers(PaddedImages.wrap(images, sizes))
-        back = layers(PaddedImages.wrap(images, sizes).flip(-1))
-        naive = layers(images)
-        for index, (height, width) in enumerate(sizes):
-            alone = layers(images[index : index + 1, :, :height, :width])[0]
-            own = there.plain()[index, :, : 2 * height, : 2 * width]
-            assert torch.allclose(own, alone, atol=1e-6)
-            assert not torch.allclose(naive[index, :, : 2 * height, : 2 * width], alone, atol=1e-2)
-            alone = layers(images[index : index + 1, :, :height, :width].flip(-1))[0]
-            own = back.plain()[index, :, : 2 * height, -2 * width :]
-            assert torch.allclose(own, alone, atol=1e-6)
+def test_the_stock_estimator_names_the_one_to_use(model):
+    stock = copy.deepcopy(model)
+    stock.__class__ = MODELS.get('mmpose.BottomupPoseEstimator')
+    images = [packed(size, None, seed) for seed, size in enumerate(OTHER)]
+    with pytest.raises(ValueError, match='MixedSizePoseEstimator'):
+        predict(stock, images, flip=True)
 
 
-def test_stacking_scales_keeps_them_apart():
-    full, part = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 16, 16)
-    scales = [
-        PaddedImages.wrap(full, [(8, 8), (8, 8)]),
-        PaddedImages.wrap(part, [(16, 16), (16, 8)]),
-    ]
-    first, second = torch.stack(scales)
-    assert type(first) is torch.Tensor and torch.equal(first, full)
-    assert type(second) is PaddedImages and torch.equal(second.plain(), part)
-
-
-def test_training_batches_are_the_parents():
-    init_default_scope('mmpose')
-    options = dict(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], bgr_to_rgb=True)
-    ours = MODELS.build(dict(type='CenterGroupDataPreprocessor', **options))
-    stock = MODELS.build(dict(type='PoseDataPreprocessor', **options))
-    images = [torch.randint(0, 255, (3, 8, 8)), torch.randint(0, 255, (3, 4, 8))]
-    data = dict(inputs=images, data_samples=[])
-    wanted = stock(copy.deepcopy(data), True)['inputs']
-    assert type(ours(copy.deepcopy(data), True)['inputs']) is torch.Tensor
-    assert torch.equal(ours(copy.deepcopy(data), True)['inputs'], wanted)
-    tested = ours(copy.deepcopy(data))['inputs']
-    assert type(tested) is PaddedImages and torch.equal(tested.plain(), wanted)
+@pytest.mark.parametrize('flip', [True, False], ids=['flip', 'no flip'])
+def test_the_stock_estimator_takes_images_of_one_size(model, flip):
+    stock = copy.deepcopy(model)
+    stock.__class__ = MODELS.get('mmpose.BottomupPoseEstimator')
+    images = [packed(size, None, seed) for seed, size in enumerate(ALIKE)]
+    pairs = zip(predict(stock, images, flip), predict(model, images, flip), strict=True)
+    for theirs, ours in pairs:
+        np.testing.assert_array_equal(theirs.keypoints, ours.keypoints)
 
 
 def test_packing_wants_one_image_for_each_scale():

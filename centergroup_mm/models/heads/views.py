@@ -1,0 +1,85 @@
+"""What a bottom-up head gets at test: features of several views, and metas of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class ImageViews(NamedTuple):
+    """The features of a test batch, all images of one size.
+
+    ============ ======================== ====================================================
+    features     S tuples of              for each scale, the original first, the levels that
+                 [V B x C x h x w]        backbone and neck give; V = 2 with flip test, first
+                                          all images and then all mirrored images
+    flip_indices [K] int64 or None        mirror keypoint of every keypoint, with flip test
+    metas        B dicts                  of the data samples
+    ============ ======================== ====================================================
+    """
+
+    features: list[tuple[Tensor, ...]]
+    flip_indices: Tensor | None
+    metas: list[dict]
+
+
+def read_views(feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None) -> ImageViews:
+    """Sort what MMPose's bottom-up estimator hands to ``head.predict``.
+
+    Args:
+        feats: levels of features; with ``flip_test`` a pair of them, those of the mirrored
+            images second; with ``multiscale_test`` a list of such entries.
+        batch_data_samples: with metas ``input_size`` and, for flip test, ``flip_indices``.
+        test_cfg: may hold ``flip_test`` and ``multiscale_test``.
+
+    Raises:
+        ValueError: the images differ in size.
+    """
+    test_cfg = test_cfg or {}
+    flip_test = bool(test_cfg.get('flip_test', False))
+    scales = feats if test_cfg.get('multiscale_test', False) else [feats]
+    features = []
+    for views in scales:
+        views = views if flip_test else [views]
+        features.append(tuple(map(torch.cat, zip(*views, strict=True))) if flip_test else views[0])
+    metas = [sample.metainfo for sample in batch_data_samples]
+    check_one_size(metas)
+    flip_indices = None
+    if flip_test:
+        flip_indices = torch.as_tensor(metas[0]['flip_indices'], device=features[0][-1].device)
+    return ImageViews([tuple(levels) for levels in features], flip_indices, metas)
+
+
+def check_one_size(metas: Sequence[dict]) -> None:
+    """Raise a ValueError if the images of a batch differ in size.
+
+    Smaller images would be padded to the largest, and what a network computes near the border of
+    an image would depend on the other images of its batch.
+    """
+    sizes = {
+        tuple(int(side) for side in meta['input_size']) for meta in metas if 'input_size' in meta
+    }
+    if len(sizes) > 1:
+        listed = ', '.join(f'{width}x{height}' for width, height in sorted(sizes))
+        raise ValueError(
+            f'the images of a batch differ in size ({listed}): set '
+            "model.type='MixedSizePoseEstimator', which runs each size by itself, or batch_size=1"
+        )
+
+
+def check_finite(maps: Tensor, metas: Sequence[dict]) -> None:
+    """Raise a ValueError that names the image if maps [B x T x H x W] hold NaN or infinity.
+
+    Extremes pass NaN on, and finding them is ten times as fast as ``isfinite`` of every pixel.
+    """
+    axes = tuple(range(1, maps.dim()))
+    finite = torch.isfinite(maps.amax(axes)) & torch.isfinite(maps.amin(axes))
+    if not finite.all():
+        meta = metas[int(finite.int().argmin())]
+        raise ValueError(
+            f'the heatmaps of {meta.get("img_path", "an image")} are not finite: '
+            'the checkpoint or the image holds NaN or infinite values'
+        )
