@@ -1,53 +1,22 @@
-# CenterGroup, HRNet-W32, CrowdPose, 512x512: stage 2, end to end from a trained detector.
+# CenterGroup, HRNet-W32, CrowdPose, 512x512: stage 2, as for COCO with other data and skeleton.
 #
 #   python tools/train.py configs/centergroup_w32_crowdpose.py --auto-scale-lr
-_base_ = [
-    './_base_/datasets/crowdpose_512.py',
-    './_base_/models/hrnet_w32.py', './_base_/schedules/centergroup_27k.py'
-]
+_base_ = ['./centergroup_w32_coco.py', './_base_/datasets/crowdpose_sets.py']
 
-# Stage 1 is the detector alone; train it or convert a published one.
 load_from = 'checkpoints/higherhrnet_center_w32_crowdpose.pth'
-load_from_hint = ('train stage 1 with `python tools/train.py '
-                  'configs/higherhrnet_center_w32_crowdpose.py` and pass its checkpoint with '
-                  '`--cfg-options load_from=PATH`')
+load_from_hint = _base_.load_from_hint.replace('coco', 'crowdpose')
 
 num_joints = 14
-codec = dict(type='AttentionGroupingCodec', input_size=(512, 512), sigma=2)
-
 model = dict(
-    # All batch norms of the pre-trained part are frozen, statistics and affine part.
-    backbone=dict(norm_eval=True, norm_cfg=dict(type='BN', requires_grad=False)),
     head=dict(
-        type='CenterGroupHead',
-        freeze_detector_bn=True,
-        detector=dict(
-            type='CenterHigherHRNetHead',
-            in_channels=32,
-            num_joints=num_joints,
-            heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=10.0)),
-        neck=dict(type='CenterGroupNeck', in_channels=32, num_joints=num_joints),
-        grouping=dict(type='AttentionGrouping', num_joints=num_joints),
+        detector=dict(num_joints=num_joints),
+        neck=dict(num_joints=num_joints),
+        grouping=dict(num_joints=num_joints),
         loss=dict(
-            type='CenterGroupLoss',
-            assigner=dict(type='CenterHungarianAssigner'),
-            center_weight=1.0,
-            visibility_weight=1.0,
-            location_weight=0.02,
             sigmas=[
                 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087,
                 0.087, 0.089, 0.089, 0.079, 0.079
-            ]),
-        decoder=codec))
-
-train_pipeline = [
-    dict(type='LoadImage'),
-    # The paper turns images by up to 30 degrees, the authors' program not: rotate_factor=30.
-    dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=0.0),
-    dict(type='RandomFlip', direction='horizontal'),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='CrowdHeatmapMask'),
-    dict(type='BottomupPaddingMask'),
-    dict(type='PackPoseInputs')
-]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+            ])))
+train_dataloader = dict(dataset=_base_.crowdpose_train)
+val_dataloader = test_dataloader = dict(dataset=_base_.crowdpose_test)
+val_evaluator = test_evaluator = _base_.crowdpose_metric

@@ -1,53 +1,29 @@
-# CenterGroup, HRNet-W48, COCO, 640x640: stage 2, end to end from a trained detector.
+# CenterGroup, HRNet-W48, COCO, 640x640: stage 2, as W32 with a wider backbone and larger inputs.
 #
 #   python tools/train.py configs/centergroup_w48_coco.py --auto-scale-lr
-_base_ = [
-    './_base_/datasets/coco_640.py',
-    './_base_/models/hrnet_w48.py', './_base_/schedules/centergroup_27k.py'
-]
+_base_ = ['./centergroup_w32_coco.py']
 
-# Stage 1 is the detector alone; train it or convert a published one.
 load_from = 'checkpoints/higherhrnet_center_w48_coco.pth'
-load_from_hint = ('train stage 1 with `python tools/train.py '
-                  'configs/higherhrnet_center_w48_coco.py` and pass its checkpoint with '
-                  '`--cfg-options load_from=PATH`')
+load_from_hint = _base_.load_from_hint.replace('w32', 'w48')
 
-num_joints = 17
-codec = dict(type='AttentionGroupingCodec', input_size=(640, 640), sigma=2)
-
+input_size = (640, 640)
+codec = dict(_base_.codec, input_size=input_size)
 model = dict(
-    # All batch norms of the pre-trained part are frozen, statistics and affine part.
-    backbone=dict(norm_eval=True, norm_cfg=dict(type='BN', requires_grad=False)),
-    head=dict(
-        type='CenterGroupHead',
-        freeze_detector_bn=True,
-        detector=dict(
-            type='CenterHigherHRNetHead',
-            in_channels=48,
-            num_joints=num_joints,
-            heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=10.0)),
-        neck=dict(type='CenterGroupNeck', in_channels=48, num_joints=num_joints),
-        grouping=dict(type='AttentionGrouping', num_joints=num_joints),
-        loss=dict(
-            type='CenterGroupLoss',
-            assigner=dict(type='CenterHungarianAssigner'),
-            center_weight=1.0,
-            visibility_weight=1.0,
-            location_weight=0.02,
-            sigmas=[
-                0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
-                0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089
-            ]),
-        decoder=codec))
+    backbone=dict(
+        extra=dict(
+            stage2=dict(num_channels=(48, 96)),
+            stage3=dict(num_channels=(48, 96, 192)),
+            stage4=dict(num_channels=(48, 96, 192, 384)))),
+    head=dict(detector=dict(in_channels=48), neck=dict(in_channels=48), decoder=codec))
 
 train_pipeline = [
-    dict(type='LoadImage'),
-    # The paper turns images by up to 30 degrees, the authors' program not: rotate_factor=30.
-    dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=0.0),
-    dict(type='RandomFlip', direction='horizontal'),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='CrowdHeatmapMask'),
-    dict(type='BottomupPaddingMask'),
-    dict(type='PackPoseInputs')
+    dict(step, encoder=codec) if step.type == 'GenerateTarget' else
+    dict(step, input_size=input_size) if 'input_size' in step else step
+    for step in _base_.train_pipeline
+]
+val_pipeline = [
+    dict(step, input_size=input_size) if 'input_size' in step else step
+    for step in _base_.val_pipeline
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=val_pipeline))

@@ -4,12 +4,11 @@
 _base_ = ['./centergroup_w48_crowdpose.py']
 
 model = dict(test_cfg=dict(multiscale_test=True))
-
+load_image, resize, pack = _base_.val_pipeline
 val_pipeline = [
-    dict(type='LoadImage'),
+    load_image,
     # The order is that of scale_weights of the neck, with the original scale first.
-    dict(type='CenterGroupResize', input_size=(640, 640), aug_scales=[2.0, 0.5]),
-    dict(type='PackMultiScaleInputs', meta_keys=_base_.pack_for_test.meta_keys)
+    dict(resize, aug_scales=[2.0, 0.5]),
+    dict(pack, type='PackMultiScaleInputs')
 ]
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = val_dataloader
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=val_pipeline))

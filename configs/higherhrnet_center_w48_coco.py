@@ -1,48 +1,32 @@
-# HigherHRNet with centers, HRNet-W48, COCO, 640x640: stage 1 of CenterGroup.
+# HigherHRNet with centers, HRNet-W48, COCO, 640x640: stage 1 of CenterGroup, as W32 with a wider
+# backbone and larger inputs.
 #
 #   python tools/train.py configs/higherhrnet_center_w48_coco.py --auto-scale-lr
 #
 # Its checkpoint is the start of centergroup_w48_coco.py; alone it groups by tags.
-_base_ = [
-    './_base_/datasets/coco_640.py',
-    './_base_/models/hrnet_w48.py', './_base_/schedules/higherhrnet_300e.py'
-]
+_base_ = ['./higherhrnet_center_w32_coco.py']
 
-num_joints = 17
-with_center = True
-codec = dict(
-    type='CenterAssociativeEmbedding',
-    input_size=(640, 640),
-    sigma=2,
-    with_center=with_center,
-    decode_keypoint_order=[
-        0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16
-    ],
-    decode_max_instances=30)
-
+input_size = (640, 640)
+codec = dict(_base_.codec, input_size=input_size)
 model = dict(
     backbone=dict(
-        # ImageNet weights, downloaded on the first run; `init_cfg=None` starts from scratch.
         init_cfg=dict(
-            type='Pretrained',
             checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/'
-            'hrnet_w48-8ef0771d.pth')),
-    head=dict(
-        type='CenterHigherHRNetHead',
-        in_channels=48,
-        num_joints=num_joints,
-        with_center=with_center,
-        heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=1.0),
-        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001, push_loss_factor=0.5),
-        decoder=codec))
+            'hrnet_w48-8ef0771d.pth'),
+        extra=dict(
+            stage2=dict(num_channels=(48, 96)),
+            stage3=dict(num_channels=(48, 96, 192)),
+            stage4=dict(num_channels=(48, 96, 192, 384)))),
+    head=dict(in_channels=48, decoder=codec))
 
 train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=30.0),
-    dict(type='RandomFlip', direction='horizontal'),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='CrowdHeatmapMask'),
-    dict(type='PackPoseInputs')
+    dict(step, encoder=codec) if step.type == 'GenerateTarget' else
+    dict(step, input_size=input_size) if 'input_size' in step else step
+    for step in _base_.train_pipeline
 ]
-train_dataloader = dict(batch_size=12, dataset=dict(pipeline=train_pipeline))
-default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))
+val_pipeline = [
+    dict(step, input_size=input_size) if 'input_size' in step else step
+    for step in _base_.val_pipeline
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=val_pipeline))

@@ -1,46 +1,19 @@
-# HigherHRNet with centers, HRNet-W48, CrowdPose, 640x640: stage 1 of CenterGroup.
+# HigherHRNet with centers, HRNet-W48, CrowdPose, 640x640: stage 1 of CenterGroup, as for COCO with
+# other data and skeleton.
 #
 #   python tools/train.py configs/higherhrnet_center_w48_crowdpose.py --auto-scale-lr
 #
 # Its checkpoint is the start of centergroup_w48_crowdpose.py; alone it groups by tags.
-_base_ = [
-    './_base_/datasets/crowdpose_640.py',
-    './_base_/models/hrnet_w48.py', './_base_/schedules/higherhrnet_300e.py'
-]
+_base_ = ['./higherhrnet_center_w48_coco.py', './_base_/datasets/crowdpose_sets.py']
 
-num_joints = 14
-with_center = True
 codec = dict(
-    type='CenterAssociativeEmbedding',
-    input_size=(640, 640),
-    sigma=2,
-    with_center=with_center,
-    decode_keypoint_order=[12, 13, 0, 1, 6, 7, 2, 3, 4, 5, 8, 9, 10, 11],
-    decode_max_instances=30)
-
-model = dict(
-    backbone=dict(
-        # ImageNet weights, downloaded on the first run; `init_cfg=None` starts from scratch.
-        init_cfg=dict(
-            type='Pretrained',
-            checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/'
-            'hrnet_w48-8ef0771d.pth')),
-    head=dict(
-        type='CenterHigherHRNetHead',
-        in_channels=48,
-        num_joints=num_joints,
-        with_center=with_center,
-        heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=1.0),
-        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001, push_loss_factor=0.5),
-        decoder=codec))
-
+    _base_.codec, decode_keypoint_order=[12, 13, 0, 1, 6, 7, 2, 3, 4, 5, 8, 9, 10, 11])
+model = dict(head=dict(num_joints=14, decoder=codec))
 train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=30.0),
-    dict(type='RandomFlip', direction='horizontal'),
-    dict(type='GenerateTarget', encoder=codec),
-    dict(type='CrowdHeatmapMask'),
-    dict(type='PackPoseInputs')
+    dict(step, encoder=codec) if step.type == 'GenerateTarget' else step
+    for step in _base_.train_pipeline
 ]
-train_dataloader = dict(batch_size=12, dataset=dict(pipeline=train_pipeline))
-default_hooks = dict(checkpoint=dict(save_best='crowdpose/AP', rule='greater'))
+train_dataloader = dict(dataset=dict(_base_.crowdpose_train, pipeline=train_pipeline))
+val_dataloader = test_dataloader = dict(dataset=_base_.crowdpose_test)
+val_evaluator = test_evaluator = _base_.crowdpose_metric
+default_hooks = dict(checkpoint=dict(save_best='crowdpose/AP'))

@@ -1,0 +1,59 @@
+"""Every shipped config resolves to what it was when it was one long file.
+
+``resolved.json`` is the state before configs became differences from one another.  What was
+changed on purpose since then is listed here, change by change.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mmpose
+import pytest
+from mmpose.registry import DATASETS
+
+from .snapshot import ROOT, Settings, read_snapshot, resolve, shipped_configs
+
+BEFORE = read_snapshot()
+
+
+def apply_intended_changes(path: str, settings: Settings) -> Settings:
+    """Settings of a config before, with every change made on purpose since."""
+    settings = dict(settings)
+    if 'synthetic' not in path:  # test images of each size run by themselves
+        assert settings['model.type'] == 'BottomupPoseEstimator'
+        settings['model.type'] = 'MixedSizePoseEstimator'
+    if 'ochuman' in path:
+        # one hint for W32 and W48, which no longer names the config to train with
+        settings['data_hint'] = re.sub(
+            r'train with configs/centergroup_w\d+_coco.py',
+            'train with the config for COCO',
+            settings['data_hint'],
+        )
+    return settings
+
+
+@pytest.mark.parametrize('path', shipped_configs())
+def test_a_config_resolves_to_what_it_was(path):
+    assert path in BEFORE, f'a new config: add it with python -m tests.configs.snapshot {path}'
+    expected, found = apply_intended_changes(path, BEFORE[path]), resolve(path)
+    different = {
+        key: (expected.get(key, 'absent'), found.get(key, 'absent'))
+        for key in sorted({*expected, *found})
+        if expected.get(key, 'absent') != found.get(key, 'absent')
+    }
+    assert not different, f'{path}: setting (was, is now): {different}'
+
+
+def test_no_config_of_the_snapshot_is_gone():
+    assert set(BEFORE) <= set(shipped_configs())
+
+
+def test_no_base_hides_a_skeleton_of_mmpose():
+    # MMPose looks for configs/_base_/datasets/coco.py in the working folder first
+    info = DATASETS.get('CocoDataset').METAINFO['from_file']
+    theirs = Path(mmpose.__file__).with_name('.mim') / info
+    assert theirs.is_file()
+    names = {path.name for path in theirs.parent.iterdir()}
+    assert not names & {path.name for path in (ROOT / info).parent.iterdir()}
