@@ -60,10 +60,10 @@ def test_the_tool_reports_and_does_not_overwrite(tmp_path, call):
     first = torch.load(tmp_path / 'new' / 'ours.pth', weights_only=True)['state_dict']
     assert torch.equal(first['head.final_layers.0.bias'], weights['final_layers.0.bias'])
     status, output = call('theirs.pth', 'new/ours.pth', '--config', CONFIG)
-    assert status == 2 and 'give --force' in one_line(output)
+    assert status == 2 and 'pass --overwrite' in one_line(output)
     weights['final_layers.0.bias'] = weights['final_layers.0.bias'] + 1
     torch.save(weights, tmp_path / 'theirs.pth')
-    arguments = ('--config', CONFIG, '--force', '--verbose')
+    arguments = ('--config', CONFIG, '--overwrite', '--verbose')
     status, output = call('theirs.pth', 'new/ours.pth', *arguments)
     assert status == 0 and '  final_layers.0.bias -> head.final_layers.0.bias\n' in output
     second = torch.load(tmp_path / 'new' / 'ours.pth', weights_only=True)['state_dict']

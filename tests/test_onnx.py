@@ -15,7 +15,7 @@ from mmpose.structures import PoseDataSample
 
 from centergroup_mm.datasets.transforms.resize import CenterGroupResize
 from centergroup_mm.deploy import InferenceGraph, check, export
-from centergroup_mm.deploy.export import METADATA_KEY, check_target, export_onnx
+from centergroup_mm.deploy.export import METADATA_KEY, check_export, export_onnx
 from centergroup_mm.deploy.load import describe, load_graph
 from centergroup_mm.utils.errors import UserError
 from centergroup_mm.utils.valid_mask import masks_of_boxes, valid_box, valid_mask
@@ -207,17 +207,17 @@ def test_file_is_self_contained():
 def test_nothing_is_overwritten(tmp_path):
     path = tmp_path / 'there.onnx'
     path.write_text('mine')
-    with pytest.raises(UserError, match='exists already'):
+    with pytest.raises(UserError, match='exists: choose another name or pass --overwrite'):
         export_onnx(None, path, {})  # before anything is looked at
     assert path.read_text() == 'mine'
     with pytest.raises(UserError, match='is a folder'):
-        check_target(tmp_path, overwrite=True)
+        check_export(tmp_path, overwrite=True)
 
 
 def test_torch_that_cannot_write_onnx_is_named_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(export, 'CAN_WRITE_ONNX', False)
     with pytest.raises(UserError, match='ONNX needs torch'):
-        check_target(tmp_path / 'new.onnx', overwrite=False)
+        check_export(tmp_path / 'new.onnx', overwrite=False)
 
 
 def test_models_that_make_no_graph_are_named():
@@ -246,7 +246,7 @@ def call_tool(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     ('arguments', 'message'),
     [
         (['{config}', 'no.pth', 'new.onnx'], 'checkpoint not found'),
-        (['{config}', 'no.pth', '{file}'], 'exists already'),
+        (['{config}', 'no.pth', '{file}'], 'exists: choose another name or pass --overwrite'),
         (['{config}', 'no.pth', 'new.onnx', '--check-only'], 'new.onnx not found'),
         (
             ['{config}', '{weights}', '{file}', '--check-only', '--images', '{empty}'],

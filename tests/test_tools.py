@@ -127,7 +127,7 @@ def test_published_checkpoints_are_small_and_load(
     assert content['meta']['dataset_meta'] == full['meta']['dataset_meta']
     assert target.stat().st_size < source.stat().st_size
     status, output = call('publish_checkpoint.py', source, target)
-    assert status == 2 and '--force' in last_error(output)
+    assert status == 2 and '--overwrite' in last_error(output)
     status, output = tool('test.py', CONFIG, target, '--work-dir', tmp_path / 'run', cwd=tmp_path)
     assert status == 0 and 'toy/AP' in output
     full['state_dict']['large'] = torch.tensor([1e6])

@@ -16,7 +16,7 @@
     python tools/convert_checkpoint.py hrnetv2_w32_imagenet_pretrained.pth backbone.pth \\
         --config configs/higherhrnet_center_w32_coco.py
 
-The kind is recognised from the names of the tensors. Every tensor is placed, or named as left
+The kind is recognized from the names of the tensors. Every tensor is placed, or named as left
 out with the reason. A checkpoint that is cut off, or for another joint set or width than the
 config's, is an error and nothing is written.
 """
@@ -25,10 +25,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-
-# The checkout itself, for a package that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.checkpoints.convert_file import convert_file
@@ -52,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--config', required=True, metavar='CFG', help='config whose model takes the weights'
     )
-    parser.add_argument('--force', action='store_true', help='replace DST if it exists')
+    cli.add_overwrite(parser, 'replace DST if it exists')
     parser.add_argument(
         '--verbose', action='store_true', help='name every tensor that was placed, too'
     )
@@ -62,7 +58,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Convert and report."""
     args = parse_args()
-    result = convert_file(args.source, args.target, args.config, args.force)
+    result = convert_file(args.source, args.target, args.config, args.overwrite)
     step = NEXT_STEPS[result.kind]
     if result.kind == 'detector' and result.untrained:
         step = STAGE_2

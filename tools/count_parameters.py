@@ -19,9 +19,6 @@ import argparse
 import sys
 from pathlib import Path
 
-# The checkout itself, for a package that is not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import torch
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS

@@ -10,18 +10,18 @@ The images are those of a folder, in the order of their names, or the files give
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
 import cv2
-from mmengine.config import Config
+from mmengine.logging import MMLogger
 from tqdm import tqdm
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.checkpoints.load import check_checkpoint
-from centergroup_mm.utils import cli
+from centergroup_mm.utils import checks, cli
 from centergroup_mm.utils.errors import UserError, run_tool
+from centergroup_mm.utils.files import check_target
 from centergroup_mm.visualization import draw_poses, montage
 
 ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--score-thr', type=float, default=0.3, help='of poses, default 0.3')
     parser.add_argument('--visible-thr', type=float, default=0.3, help='of joints, default 0.3')
     parser.add_argument('--device', default='cpu', help='default cpu')
-    parser.add_argument('--force', action='store_true', help='overwrite the picture')
+    cli.add_overwrite(parser, 'replace the picture if it exists')
     return parser.parse_args()
 
 
@@ -61,14 +61,12 @@ def main() -> None:
 
     args = parse_args()
     out = Path(args.out)
-    if out.exists() and not args.force:
-        raise UserError(f'{out} exists: choose another name or pass --force')
+    check_target(out, args.overwrite)
     images = find_images(Path(args.images), args.first, args.num)
-    if not Path(args.config).is_file():
-        raise UserError(f'config not found: {args.config}')
+    cfg = checks.load_config(args.config)
     check_checkpoint(args.checkpoint)
-    logging.getLogger('mmengine').setLevel(logging.ERROR)
-    model = init_model(Config.fromfile(args.config), args.checkpoint, device=args.device)
+    MMLogger.get_current_instance().setLevel('ERROR')
+    model = init_model(cfg, args.checkpoint, device=args.device)
     pictures = []
     for path in tqdm(images, unit='img'):
         image = cv2.imread(str(path))

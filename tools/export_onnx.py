@@ -29,14 +29,16 @@ metadata. Of equal peaks the one first in row-major order is taken, as by the ea
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.deploy import check
-from centergroup_mm.deploy.export import check_target, export_onnx, export_program
+from centergroup_mm.deploy.export import check_export, export_onnx, export_program
 from centergroup_mm.deploy.graph import PRECISIONS, InferenceGraph
 from centergroup_mm.deploy.load import load_graph
 from centergroup_mm.utils import checks, cli
@@ -52,7 +54,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('out', help='ONNX file to write')
-    parser.add_argument('--overwrite', action='store_true', help='replace OUT if it is there')
+    cli.add_overwrite(parser, 'replace OUT if it is there')
     parser.add_argument('--check', action='store_true', help='compare with the eager model after')
     parser.add_argument('--check-only', action='store_true', help='check OUT, export nothing')
     parser.add_argument('--images', help='folder of images to check with; default: drawn scenes')
@@ -88,39 +90,54 @@ def run_check(args: argparse.Namespace, graph: InferenceGraph, short_side: int) 
         whether people and places agree in all images without tied peaks.
     """
     torch.set_num_threads(args.threads)
-    number = max(BATCHES)
-    if args.images:
-        paths = sorted(p for p in Path(args.images).glob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
-        if len(paths) < number:
-            raise UserError(f'{args.images} holds {len(paths)} images, the check needs {number}')
-        pictures = check.read_pictures(paths[:number])
-    else:
-        pictures = check.synthetic_pictures(number)
-    eager, exported = check.runners(graph, check.open_session(args.out))
+    pictures = check_pictures(args.images, max(BATCHES))
+    runners = check.runners(graph, check.open_session(args.out))
     agree = True
     sides = args.sides or (short_side // 2, short_side * 3 // 4, short_side)
     for side in sides:
         for batch in BATCHES:
-            image, content = check.prepare(pictures[:batch], side)
-            results = [run(image, content) for run in (eager, exported)]
-            found, note = check.compare(*results), ''
-            if not found.same:
-                tied = check.tied_peaks(graph, image, content)
-                untied = check.compare(*([field[~tied] for field in each] for each in results))
-                agree = agree and untied.same
-                note = f'; {tied.sum()} images have tied peaks, {untied.moved} are in the others'
-            print(
-                f'{image.shape[2]:>5}x{image.shape[1]} batch {batch}: '
-                f'people {sum(n for n, _ in found.people)} and {sum(n for _, n in found.people)}, '
-                f'{found.moved} of {found.joints} joints more than 0.1 px apart{note}; the others '
-                f'{found.distance:.2g} px, visibility {found.visibility:.1g}, '
-                f'score {found.score:.1g}',
-                flush=True,
-            )
+            inputs = check.prepare(pictures[:batch], side)
+            found, untied, tied = check.compare_runners(graph, runners, *inputs)
+            agree = agree and untied.same
+            print(f'{side_by_side(inputs[0])}: {describe(found, untied, tied)}', flush=True)
     inputs = check.prepare(pictures[:1], max(sides))
-    ratio = check.speed_ratio(lambda: eager(*inputs), lambda: exported(*inputs))
+    ratio = check.speed_ratio(*(functools.partial(run, *inputs) for run in runners))
     print(f'ONNX is {ratio:.2f}x as fast as eager torch (medians of ten, in alternation, batch 1)')
     return agree
+
+
+def check_pictures(folder: str | None, number: int) -> list[np.ndarray]:
+    """Read the first images of a folder, or draw scenes if none is named."""
+    if folder is None:
+        return check.synthetic_pictures(number)
+    paths = sorted(p for p in Path(folder).glob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
+    if len(paths) < number:
+        raise UserError(f'{folder} holds {len(paths)} images, the check needs {number}')
+    return check.read_pictures(paths[:number])
+
+
+def side_by_side(image: np.ndarray) -> str:
+    """Width, height and number of the images of a batch [B x H x W x 3]."""
+    return f'{image.shape[2]:>5}x{image.shape[1]} batch {len(image)}'
+
+
+def describe(found: check.Agreement, untied: check.Agreement, tied: int) -> str:
+    """Say in one line how far two results agree.
+
+    Args:
+        found: of all images.
+        untied: of the images without tied peaks.
+        tied: number of images with tied peaks.
+    """
+    ours, theirs = (sum(numbers) for numbers in zip(*found.people, strict=True))
+    note = ''
+    if not found.same:
+        note = f'; {tied} images have tied peaks, {untied.moved} are in the others'
+    return (
+        f'people {ours} and {theirs}, '
+        f'{found.moved} of {found.joints} joints more than 0.1 px apart{note}; the others '
+        f'{found.distance:.2g} px, visibility {found.visibility:.1g}, score {found.score:.1g}'
+    )
 
 
 def main() -> None:
@@ -132,7 +149,7 @@ def main() -> None:
         if not Path(args.out).is_file():
             raise UserError(f'{args.out} not found: leave out --check-only to export it')
     else:
-        check_target(Path(args.out), args.overwrite)
+        check_export(args.out, args.overwrite)
     graph, metadata = load_graph(cfg, args.checkpoint, args.precision)
     if not args.check_only:
         export_onnx(export_program(graph), args.out, metadata, args.overwrite)

@@ -18,6 +18,7 @@ import torch
 from centergroup_mm.checkpoints.load import check_checkpoint
 from centergroup_mm.utils import cli
 from centergroup_mm.utils.errors import UserError, run_tool
+from centergroup_mm.utils.files import check_target, write_whole
 
 
 def publish(checkpoint: dict, half: bool) -> dict:
@@ -48,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('source', help='checkpoint that training wrote')
     parser.add_argument('target', help='file to write')
     parser.add_argument('--half', action='store_true', help='store weights in float16')
-    parser.add_argument('--force', action='store_true', help='overwrite the target')
+    cli.add_overwrite(parser, 'replace the target if it exists')
     return parser.parse_args()
 
 
@@ -56,13 +57,13 @@ def main() -> None:
     """Read, shrink, write."""
     args = parse_args()
     source, target = Path(args.source), Path(args.target)
-    if target.exists() and not args.force:
-        raise UserError(f'{target} exists: choose another name or pass --force')
+    check_target(target, args.overwrite)
     checkpoint = check_checkpoint(str(source))
     if 'state_dict' not in checkpoint:
         raise UserError(f'{source}: not a training checkpoint, it holds no state_dict')
-    target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(publish(checkpoint, args.half), target)
+    published = publish(checkpoint, args.half)
+    with write_whole(target) as partial:
+        torch.save(published, partial)
     sizes = [path.stat().st_size / 1e6 for path in (source, target)]
     print(f'{target}: {sizes[1]:.1f} MB (from {sizes[0]:.1f} MB)')
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from ..utils.checks import load_config
 from ..utils.errors import UserError
+from ..utils.files import check_target, write_whole
 from .convert import KINDS, Conversion, convert, split_content
 from .foreign import load_foreign
 
@@ -39,14 +39,14 @@ def _build(cfg: Config, config: str) -> dict[str, Tensor]:
         raise UserError(f'the model of {config} cannot be built: {error}') from error
 
 
-def convert_file(source: str, target: str, config: str, force: bool = False) -> Conversion:
+def convert_file(source: str, target: str, config: str, overwrite: bool = False) -> Conversion:
     """Convert a checkpoint; the target is written whole or not at all.
 
     Args:
         source: checkpoint of another program; only tensors and plain Python are loaded.
         target: file to write, ``dict(state_dict, meta)``; its folder is made.
         config: config whose model takes the weights.
-        force: replace ``target`` if it exists.
+        overwrite: replace ``target`` if it exists.
 
     Raises:
         UserError: see :func:`centergroup_mm.checkpoints.convert.convert`; or a file is missing,
@@ -55,16 +55,14 @@ def convert_file(source: str, target: str, config: str, force: bool = False) -> 
     path = Path(target).expanduser()
     if path.exists() and path.resolve() == Path(source).expanduser().resolve():
         raise UserError(f'{target} is the checkpoint to convert: name another file to write')
-    if path.is_dir() or (path.exists() and not force):
-        raise UserError(
-            f'{target} exists: name another file' + ', or give --force' * path.is_file()
-        )
+    check_target(path, overwrite)
     cfg = load_config(config)
     weights, other = split_content(load_foreign(source))
     result = convert(weights, _build(cfg, config), source)
     result.other = other
     kept = dict(kind=KINDS[result.kind], source=Path(source).name, config=Path(config).name)
-    _write(dict(meta=dict(converted_from=kept), state_dict=_own(result.state)), path)
+    with write_whole(path) as partial:
+        torch.save(dict(meta=dict(converted_from=kept), state_dict=_own(result.state)), partial)
     return result
 
 
@@ -74,16 +72,3 @@ def _own(state: dict[str, Tensor]) -> dict[str, Tensor]:
         name: value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
         for name, value in state.items()
     }
-
-
-def _write(content: dict, path: Path) -> None:
-    """Write beside the target first, so that a full disk leaves no half file behind."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, part)
-        os.replace(part, path)
-    except (OSError, RuntimeError) as error:  # RuntimeError: how torch reports a failed write
-        raise UserError(f'{path} cannot be written: {" ".join(str(error).split())}') from error
-    finally:
-        part.unlink(missing_ok=True)

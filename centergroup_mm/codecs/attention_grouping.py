@@ -11,7 +11,8 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from ..models.grouping import GroupingOutput, Poses, decode_poses
-from .multilevel_heatmap import encode_centers, encode_levels
+from ..utils.instances import pose_instances
+from .multilevel_heatmap import encode_centers, encode_levels, inside_input
 
 
 @KEYPOINT_CODECS.register_module()
@@ -91,11 +92,9 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         Returns:
             see the class.
         """
-        width, height = self.input_size
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
-        inside = ((keypoints >= 0) & (keypoints < (width, height))).all(-1)
-        visible = (keypoints_visible > 0) & inside
+        visible = inside_input(keypoints, keypoints_visible, self.input_size)
         centers, has_joint = encode_centers(keypoints, visible, self.input_size)
         joints = np.concatenate([keypoints, centers[:, None]], axis=1).astype(np.float32)
         joints_visible = np.concatenate([visible, has_joint[:, None]], axis=1)
@@ -149,18 +148,8 @@ class AttentionGroupingCodec(BaseKeypointCodec):
             poses: result of :meth:`batch_decode`.
             score_thr: poses with a lower score are dropped.
         """
-        instances = []
-        kept = poses.valid & (poses.scores >= score_thr)
         arrays = [field.detach().float().cpu().numpy() for field in poses[:3]]
-        for keep, points, visibility, scores in zip(kept.cpu().numpy(), *arrays, strict=True):
-            points = points[keep]
-            boxes = np.concatenate([points.min(1), points.max(1)], axis=1)
-            instances.append(
-                InstanceData(
-                    keypoints=points,
-                    keypoint_scores=visibility[keep],
-                    bboxes=boxes,
-                    bbox_scores=scores[keep],
-                )
-            )
-        return instances
+        return [
+            pose_instances(*(field[kept] for field in fields), score_thr)
+            for kept, *fields in zip(poses.valid.cpu().numpy(), *arrays, strict=True)
+        ]

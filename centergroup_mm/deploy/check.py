@@ -163,6 +163,34 @@ def runners(graph: InferenceGraph, session: Any) -> tuple[Callable, Callable]:
     return eager, exported
 
 
+def compare_runners(
+    graph: InferenceGraph,
+    runners: Sequence[Callable],
+    image: np.ndarray,
+    content: np.ndarray,
+) -> tuple[Agreement, Agreement, int]:
+    """Compare what two programs find in the same images.
+
+    Args:
+        graph: says where rounding decides, see :func:`tied_peaks`.
+        runners: two functions of (image, content), see :func:`runners`.
+        image: [B x H x W x 3] uint8.
+        content: [B x 4], where the pictures are in the input.
+
+    Returns:
+        - how all images agree
+        - how those without tied peaks agree; the same if all agree
+        - the number of images with tied peaks; 0 if all agree
+    """
+    results = [run(image, content) for run in runners]
+    found = compare(*results)
+    if found.same:
+        return found, found, 0
+    tied = tied_peaks(graph, image, content)
+    untied = compare(*([field[~tied] for field in each] for each in results))
+    return found, untied, int(tied.sum())
+
+
 def speed_ratio(first: Callable, second: Callable, repeats: int = 10) -> float:
     """How many times as long the first takes, medians of rounds in alternation."""
     seconds: list[list[float]] = [[], []]

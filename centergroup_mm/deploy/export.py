@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from mmengine.utils import digit_version
 
 from ..utils.errors import UserError
+from ..utils.files import check_target, write_whole
 from .graph import InferenceGraph
 from .load import example_inputs
 
@@ -65,8 +65,7 @@ def export_onnx(
         UserError: torch is too old, the ONNX packages are missing, or the file exists or cannot
             be written.
     """
-    path = Path(path)
-    check_target(path, overwrite)
+    check_export(path, overwrite)
     try:
         import onnx
         import onnxscript  # noqa: F401
@@ -99,24 +98,15 @@ def export_onnx(
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
     onnx.checker.check_model(model)
-    unfinished = path.with_name(f'{path.name}.unfinished')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, str(unfinished))
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise UserError(f'cannot write {path}: {error}') from error
+    with write_whole(path) as partial:
+        onnx.save(model, str(partial))
 
 
-def check_target(path: Path, overwrite: bool) -> None:
+def check_export(path: str | Path, overwrite: bool) -> None:
     """Raise a UserError if no ONNX file can be written there, before the work begins."""
     if not CAN_WRITE_ONNX:
         raise UserError(f'ONNX needs torch 2.7 or newer, this is {torch.__version__}')
-    if path.is_dir():
-        raise UserError(f'{path} is a folder: name the ONNX file to write')
-    if path.exists() and not overwrite:
-        raise UserError(f'{path} exists already: name another file, or replace it with --overwrite')
+    check_target(path, overwrite)
 
 
 def _stable_sort(values: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..utils.files import write_whole
 from .labels import Person
 from .presets import get_preset
 from .scene import make_scene
@@ -41,36 +42,28 @@ def write_dataset(
     again, with the same result.
 
     Args:
-        out_dir (str | os.PathLike): Folder to write to.
-        preset (str): ``full`` or ``demo``.
-        num (int): Number of scenes, at least 1.
-        seed (int): Number of the set, at least 0.
-        size (tuple[int, int]): Width and height of the images in pixels.
-        fmt (str): ``coco``, ``crowdpose`` or ``both``.
-        workers (int): Processes that draw scenes; 0 draws in this process. Where they are spawned
+        out_dir: folder to write to.
+        preset: ``full`` or ``demo``.
+        num: number of scenes, at least 1.
+        seed: number of the set, at least 0.
+        size: width and height of the images in pixels.
+        fmt: ``coco``, ``crowdpose`` or ``both``.
+        workers: processes that draw scenes; 0 draws in this process. Where they are spawned
             (not on Linux), a script needs the usual ``if __name__ == '__main__'`` guard.
-        progress (bool): Show a progress bar.
-        overwrite (bool): Replace a different set in ``out_dir``.
+        progress: show a progress bar.
+        overwrite: replace a different set in ``out_dir``.
 
     Returns:
-        dict[str, str]: Paths by ``images``, ``manifest`` and ``coco`` and/or ``crowdpose``.
-    """
-    get_preset(preset)
-    if fmt not in FORMATS:
-        raise ValueError(f'unknown format {fmt!r}: choose from {", ".join(FORMATS)}')
-    if num < 1:
-        raise ValueError(f'num must be at least 1, got {num}')
-    if seed < 0:
-        raise ValueError(f'seed must not be negative, got {seed}')
-    if workers < 0:
-        raise ValueError(f'workers must not be negative, got {workers}')
-    if len(size) != 2 or min(size) < 32:
-        raise ValueError(f'size must be at least 32 x 32 pixels, got {" x ".join(map(str, size))}')
-    size = (int(size[0]), int(size[1]))
+        paths by ``images``, ``manifest`` and ``coco`` and/or ``crowdpose``.
 
+    Raises:
+        ValueError: an argument is out of range.
+        FileExistsError: ``out_dir`` holds something else, and ``overwrite`` is not given.
+        UserError: a file cannot be written.
+    """
+    _check_arguments(preset, num, seed, size, fmt, workers)
+    size = (int(size[0]), int(size[1]))
     out_dir = Path(out_dir)
-    if out_dir.exists() and not out_dir.is_dir():
-        raise FileExistsError(f'{out_dir} is a file, not a folder')
     manifest = {
         'preset': preset, 'seed': int(seed), 'num': int(num), 'size': list(size), 'format': fmt,
         'generator': GENERATOR_VERSION, 'complete': True,
@@ -79,11 +72,7 @@ def write_dataset(
     paths.update({name: str(out_dir / FILE_NAMES[name]) for name in FORMATS[fmt]})
     if already_written(out_dir, manifest):
         return paths
-    occupied = out_dir.exists() and any(out_dir.iterdir())
-    if occupied and not overwrite and not _same_set(_read_manifest(out_dir), manifest):
-        raise FileExistsError(f'{out_dir} holds something else already: overwrite is needed')
-    _clear(out_dir)
-    (out_dir / 'images').mkdir(parents=True, exist_ok=True)
+    _make_room(out_dir, manifest, overwrite)
     _write_json(out_dir / 'manifest.json', {**manifest, 'complete': False})
 
     tables = {name: _empty_table(name, preset, seed) for name in FORMATS[fmt]}
@@ -95,6 +84,34 @@ def write_dataset(
         _write_json(out_dir / FILE_NAMES[name], table)
     _write_json(out_dir / 'manifest.json', manifest)
     return paths
+
+
+def _check_arguments(
+    preset: str, num: int, seed: int, size: tuple[int, int], fmt: str, workers: int
+) -> None:
+    """Raise a ValueError if an argument of :func:`write_dataset` is out of range."""
+    get_preset(preset)
+    if fmt not in FORMATS:
+        raise ValueError(f'unknown format {fmt!r}: choose from {", ".join(FORMATS)}')
+    for name, value, least in (('num', num, 1), ('seed', seed, 0), ('workers', workers, 0)):
+        if value < least:
+            raise ValueError(f'{name} must be at least {least}, got {value}')
+    if len(size) != 2 or min(size) < 32:
+        raise ValueError(f'size must be at least 32 x 32 pixels, got {" x ".join(map(str, size))}')
+
+
+def _make_room(out_dir: Path, manifest: dict, overwrite: bool) -> None:
+    """Make the folder, or clear it if it may be written to.
+
+    It may if it is empty, if it holds the same set unfinished, or if ``overwrite`` is given.
+    """
+    if out_dir.exists() and not out_dir.is_dir():
+        raise FileExistsError(f'{out_dir} is a file, not a folder')
+    occupied = out_dir.exists() and any(out_dir.iterdir())
+    if occupied and not overwrite and not _same_set(_read_manifest(out_dir), manifest):
+        raise FileExistsError(f'{out_dir} holds something else already')
+    _clear(out_dir)
+    (out_dir / 'images').mkdir(parents=True, exist_ok=True)
 
 
 def already_written(out_dir: str | os.PathLike, manifest: dict) -> bool:
@@ -129,10 +146,8 @@ def _clear(out_dir: Path) -> None:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    """Write at once, so that an interruption never leaves half a file under the final name."""
-    partial = path.with_name(path.name + '.partial')
-    partial.write_text(json.dumps(content, separators=(',', ':')))
-    os.replace(partial, path)
+    with write_whole(path) as partial:
+        partial.write_text(json.dumps(content, separators=(',', ':')))
 
 
 def _draw(job: tuple) -> tuple[list[Person], dict[str, float]]:

@@ -38,6 +38,17 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     )
 
 
+def add_overwrite(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """Add ``--overwrite``; ``--force``, as some tools called it once, goes on working.
+
+    Args:
+        parser: of the tool.
+        help_text: what is replaced.
+    """
+    parser.add_argument('--overwrite', action='store_true', help=help_text)
+    parser.add_argument('--force', dest='overwrite', action='store_true', help=argparse.SUPPRESS)
+
+
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what training and testing share."""
     parser.add_argument(

@@ -15,11 +15,12 @@ def run_tool(main: Callable[[], None]) -> int:
     """Run the main function of a tool and return its exit status.
 
     Args:
-        main: The tool. A :class:`UserError` it raises is printed as one line, once for all
+        main: the tool. A :class:`UserError` it raises is printed as one line, once for all
             processes of a distributed run.
 
     Returns:
-        int: 0, or 2 after a UserError as argparse does for a wrong command line.
+        0, or 2 after a UserError as argparse does for a wrong command line, or 130 after Ctrl-C
+        as a shell does.
     """
     try:
         main()
@@ -27,4 +28,7 @@ def run_tool(main: Callable[[], None]) -> int:
         if os.environ.get('RANK', '0') == '0':
             sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write('stopped\n')
+        return 130
     return 0

@@ -1,7 +1,9 @@
 """The generator of synthetic crowds: labels, spreads, files and messages."""
 
-import importlib.util
 import json
+import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -61,13 +63,17 @@ def reference_index(scene, name='keypoints'):
     return sum(ratios) / len(ratios) if ratios else 0.0
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location(
-        'make_synthetic', ROOT / 'tools/make_synthetic.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run tools/make_synthetic.py in this process and return its exit status."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, 'argv', ['make_synthetic.py', *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(ROOT / 'tools/make_synthetic.py'), run_name='__main__')
+        return end.value.code
+
+    return run
 
 
 def test_same_arguments_same_scene():
@@ -298,19 +304,18 @@ def test_workers_write_the_same_set(written, tmp_path):
         assert image.read_bytes() == (Path(other['images']) / image.name).read_bytes()
 
 
-def test_existing_sets(tmp_path, capsys):
-    tool = load_tool()
+def test_existing_sets(tmp_path, capsys, call):
     out = tmp_path / 'set'
-    arguments = [str(out), '--preset', 'demo', '--num', '2', '--size', '64', '64', '--quiet']
-    assert tool.main(arguments) == 0
+    arguments = [out, '--preset', 'demo', '--num', '2', '--size', '64', '64', '--quiet']
+    assert call(*arguments) == 0
     manifest = out / 'manifest.json'
     first = manifest.read_bytes()
     image = (out / 'images/000001.jpg').read_bytes()
     capsys.readouterr()
-    assert tool.main(arguments) == 0
+    assert call(*arguments) == 0
     assert 'already' in capsys.readouterr().out
 
-    assert tool.main([*arguments, '--seed', '9']) == 2
+    assert call(*arguments, '--seed', '9') == 2
     assert capsys.readouterr().err.count('\n') == 1
     assert manifest.read_bytes() == first
 
@@ -318,20 +323,20 @@ def test_existing_sets(tmp_path, capsys):
     manifest.write_text(json.dumps({**json.loads(first), 'complete': False}))
     (out / 'person_keypoints.json').unlink()
     (out / 'images/000001.jpg').write_bytes(b'')
-    assert tool.main(arguments) == 0
+    assert call(*arguments) == 0
     assert manifest.read_bytes() == first
     assert (out / 'images/000001.jpg').read_bytes() == image
     assert (out / 'person_keypoints.json').is_file()
 
     (out / 'notes.txt').write_text('mine')
-    assert tool.main([*arguments, '--num', '1', '--overwrite']) == 0
+    assert call(*arguments, '--num', '1', '--overwrite') == 0
     assert [path.name for path in (out / 'images').iterdir()] == ['000000.jpg']
     assert (out / 'notes.txt').read_text() == 'mine'
 
     foreign = tmp_path / 'foreign'
     foreign.mkdir()
     (foreign / 'thesis.txt').write_text('mine')
-    assert tool.main([str(foreign), '--num', '1', '--quiet']) == 2
+    assert call(foreign, '--num', '1', '--quiet') == 2
 
 
 @pytest.mark.parametrize(
@@ -343,8 +348,8 @@ def test_existing_sets(tmp_path, capsys):
         ['--workers', '-2'],
     ],
 )
-def test_bad_arguments(tmp_path, capsys, arguments):
-    assert load_tool().main([str(tmp_path / 'set'), *arguments]) == 2
+def test_bad_arguments(tmp_path, capsys, arguments, call):
+    assert call(tmp_path / 'set', *arguments) == 2
     message = capsys.readouterr().err
     assert message.count('\n') == 1 and 'error' in message
     assert not (tmp_path / 'set').exists()
@@ -359,6 +364,6 @@ def test_bad_names(tmp_path):
         make_scene('demo', size=(16, 256))
 
 
-def test_speed_option(capsys):
-    assert load_tool().main(['--speed', '--num', '2']) == 0
+def test_speed_option(capsys, call):
+    assert call('--speed', '--num', '2') == 0
     assert 'images a second' in capsys.readouterr().out
