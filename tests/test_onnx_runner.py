@@ -163,7 +163,7 @@ def test_mistakes_end_in_one_line(folder, tmp_path):
         (('bad.onnx', picture, '--out', 'new'), 'not a file of tools/export_onnx.py'),
         ((model, 'empty'), 'holds no images'),
         ((model, 'bad.mp4', '--out', 'new'), 'is not a readable video'),
-        ((model, picture), 'exists already'),
+        ((model, picture), 'exists: choose another --out or pass --overwrite'),
         ((model, picture, '--out', folder), 'name another folder'),
     ):
         status, _, error = run(*arguments, cwd=tmp_path)

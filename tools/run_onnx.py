@@ -9,6 +9,8 @@ The JSON of an image is {"image", "width", "height", "joints", "poses"}, that of
 ...]} in pixels of the image. Make model.onnx with tools/export_onnx.py.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -24,8 +26,21 @@ IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
 VIDEOS = {'.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v'}
 
 
-def resize(image, short_side, factor):
-    """Fit the short side, center in a padded input; also the map back and the picture's box."""
+def resize(
+    image: np.ndarray, short_side: int, factor: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit the short side, and center the image in a padded network input.
+
+    Args:
+        image: [h x w x 3] uint8.
+        short_side: of the network input in pixels, rounded up to a multiple of ``factor``.
+        factor: both sides of the network input are multiples of it.
+
+    Returns:
+        - the network input [H x W x 3] uint8
+        - where the image lies in it, float32: x0, y0, x1, y1 in pixels of the network input
+        - the scale and the shift, (x, y) each, from pixels of the image to pixels of the input
+    """
     size = np.array(image.shape[1::-1])  # w, h
     short = -(-short_side // factor) * factor
     padded = np.full(2, short)
@@ -38,16 +53,18 @@ def resize(image, short_side, factor):
     matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
     ones = np.full(image.shape[:2], 255, np.uint8)
     warped, ones = (
-        cv2.warpAffine(picture, matrix, tuple(padded.tolist()), flags=cv2.INTER_LINEAR)
-        for picture in (image, ones)
+        cv2.warpAffine(pixels, matrix, tuple(padded.tolist()), flags=cv2.INTER_LINEAR)
+        for pixels in (image, ones)
     )
     ones = ones > 127
     x, y = np.flatnonzero(ones.any(0)), np.flatnonzero(ones.any(1))
     return warped, np.array([x[0], y[0], x[-1] + 1, y[-1] + 1], np.float32), scale, shift
 
 
-def find_poses(session, info, image, threshold):
-    """Poses of one image in its own pixels, best score first."""
+def find_poses(
+    session: onnxruntime.InferenceSession, info: dict, image: np.ndarray, threshold: float
+) -> list[dict]:
+    """Poses of one image with at least this score, in its own pixels, best score first."""
     warped, content, scale, shift = resize(image, info['short_side'], info['size_factor'])
     points, visible, scores, valid = (
         field[0] for field in session.run(None, {'image': warped[None], 'content': content[None]})
@@ -61,24 +78,26 @@ def find_poses(session, info, image, threshold):
     ]
 
 
-def draw(image, poses, skeleton, visible=0.3):
+def draw(image: np.ndarray, poses: list[dict], skeleton: list, visible: float = 0.3) -> np.ndarray:
     """The image with a skeleton for each pose."""
     image, width = image.copy(), max(1, round(min(image.shape[:2]) / 200))
     for index, pose in enumerate(poses):
         hue = np.uint8([[[(index * 111 + 5) % 180, 220, 255]]])
-        colour = tuple(int(v) for v in cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0])
+        color = tuple(int(v) for v in cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0])
         spots = [tuple(round(v) for v in point[:2]) for point in pose['keypoints']]
         shown = [point[2] >= visible for point in pose['keypoints']]
         for a, b in skeleton:
             if shown[a] and shown[b]:
-                cv2.line(image, spots[a], spots[b], colour, width, cv2.LINE_AA)
+                cv2.line(image, spots[a], spots[b], color, width, cv2.LINE_AA)
         for spot in (s for s, show in zip(spots, shown, strict=True) if show):
-            cv2.circle(image, spot, width + 1, colour, -1, cv2.LINE_AA)
+            cv2.circle(image, spot, width + 1, color, -1, cv2.LINE_AA)
     return image
 
 
-def run_image(path, out, session, info, threshold):
-    """Write the poses and the picture of one image."""
+def run_image(
+    path: Path, out: Path, session: onnxruntime.InferenceSession, info: dict, threshold: float
+) -> None:
+    """Write the poses of one image, and the image with the poses drawn."""
     image = cv2.imread(str(path))
     if image is None:
         raise ValueError(f'{path} is not a readable image')
@@ -89,8 +108,10 @@ def run_image(path, out, session, info, threshold):
     cv2.imwrite(str(out / f'{path.stem}.jpg'), draw(image, poses, info['skeleton']))
 
 
-def run_video(path, out, session, info, threshold):
-    """Write the poses of all frames and the video with them."""
+def run_video(
+    path: Path, out: Path, session: onnxruntime.InferenceSession, info: dict, threshold: float
+) -> None:
+    """Write the poses of all frames, and the video with the poses drawn."""
     video = cv2.VideoCapture(str(path))
     rate, frames, writer = video.get(cv2.CAP_PROP_FPS) or 25.0, [], None
     while True:
@@ -112,7 +133,7 @@ def run_video(path, out, session, info, threshold):
     (out / f'{path.stem}.json').write_text(json.dumps({**result, 'frames': frames}))
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -122,51 +143,76 @@ def parse_args():
     parser.add_argument('--out', type=Path, default=Path('poses'), help='default: %(default)s')
     parser.add_argument('--score-thr', type=float, default=0.3, help='of poses, default 0.3')
     parser.add_argument('--overwrite', action='store_true', help='replace results in OUT')
+    parser.add_argument('--force', dest='overwrite', action='store_true', help=argparse.SUPPRESS)
     parser.add_argument('--cuda', action='store_true', help='run on a GPU (onnxruntime-gpu)')
     return parser.parse_args()
 
 
-def main():
+def list_inputs(source: Path) -> list[Path]:
+    """The images of a folder in the order of their names, or the one file that is named."""
+    if not source.is_dir():
+        return [source]
+    inputs = [path for path in sorted(source.iterdir()) if path.suffix.lower() in IMAGES]
+    if not inputs:
+        raise ValueError(f'{source} holds no images')
+    stems = [path.stem for path in inputs]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise ValueError(f'{source} holds several images called {twice}')
+    return inputs
+
+
+def check_output(inputs: list[Path], out: Path, overwrite: bool) -> None:
+    """Raise a ValueError if results would replace the input or, unasked, other results."""
+    if out.resolve() == inputs[0].resolve().parent:
+        raise ValueError(f'{out} is where the input lies: name another folder with --out')
+    present = [path for path in (out / f'{source.stem}.json' for source in inputs) if path.exists()]
+    if present and not overwrite:
+        raise ValueError(f'{present[0]} exists: choose another --out or pass --overwrite')
+
+
+def open_model(path: Path, cuda: bool) -> tuple[onnxruntime.InferenceSession, dict]:
+    """Open an exported file; its metadata tell how to prepare images and to read poses."""
+    provider = 'CUDAExecutionProvider' if cuda else 'CPUExecutionProvider'
+    if provider not in onnxruntime.get_available_providers():
+        raise ValueError(f'this onnxruntime has no {provider}')
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=[provider])
+        return session, json.loads(session.get_modelmeta().custom_metadata_map['centergroup_mm'])
+    except Exception as error:  # onnxruntime has a class for each kind of damage
+        raise ValueError(f'{path} is not a file of tools/export_onnx.py') from error
+
+
+def run_all(inputs: list[Path], args: argparse.Namespace) -> int:
+    """Run on every input; those that fail are named, and the others are done all the same.
+
+    Returns:
+        the exit status: 0, or 2 if an input failed.
+    """
+    session, info = open_model(args.model, args.cuda)
+    args.out.mkdir(parents=True, exist_ok=True)
+    status = 0
+    for number, path in enumerate(inputs, 1):
+        run = run_video if path.suffix.lower() in VIDEOS else run_image
+        try:
+            run(path, args.out, session, info, args.score_thr)
+            print(f'{number} of {len(inputs)}: {args.out / path.stem}.json')
+        except ValueError as error:
+            print(f'error: {error}', file=sys.stderr)
+            status = 2
+    return status
+
+
+def main() -> int:
     """Run on everything that is named; returns the exit status."""
     args = parse_args()
     try:
         for path in (args.model, args.input):
             if not path.exists():
                 raise ValueError(f'{path} not found')
-        inputs = sorted(args.input.iterdir()) if args.input.is_dir() else [args.input]
-        if args.input.is_dir():
-            inputs = [path for path in inputs if path.suffix.lower() in IMAGES]
-        if not inputs:
-            raise ValueError(f'{args.input} holds no images')
-        if args.out.resolve() == inputs[0].resolve().parent:
-            raise ValueError(f'{args.out} is where the input lies: name another folder with --out')
-        stems = [path.stem for path in inputs]
-        twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-        if twice is not None:
-            raise ValueError(f'{args.input} holds several images called {twice}')
-        present = [args.out / f'{stem}.json' for stem in stems]
-        present = [path for path in present if path.exists()]
-        if present and not args.overwrite:
-            raise ValueError(f'{present[0]} exists already: name another --out, or --overwrite')
-        provider = 'CUDAExecutionProvider' if args.cuda else 'CPUExecutionProvider'
-        if provider not in onnxruntime.get_available_providers():
-            raise ValueError(f'this onnxruntime has no {provider}')
-        try:
-            session = onnxruntime.InferenceSession(str(args.model), providers=[provider])
-            info = json.loads(session.get_modelmeta().custom_metadata_map['centergroup_mm'])
-        except Exception as error:  # onnxruntime has a class for each kind of damage
-            raise ValueError(f'{args.model} is not a file of tools/export_onnx.py') from error
-        args.out.mkdir(parents=True, exist_ok=True)
-        failed = 0
-        for number, path in enumerate(inputs, 1):
-            run = run_video if path.suffix.lower() in VIDEOS else run_image
-            try:
-                run(path, args.out, session, info, args.score_thr)
-                print(f'{number} of {len(inputs)}: {args.out / path.stem}.json')
-            except ValueError as error:  # the others are worth having
-                print(f'error: {error}', file=sys.stderr)
-                failed = 2
-        return failed
+        inputs = list_inputs(args.input)
+        check_output(inputs, args.out, args.overwrite)
+        return run_all(inputs, args)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
