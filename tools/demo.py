@@ -34,9 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('images', nargs='+', metavar='PHOTO', help='image files')
     parser.add_argument('--out', default='.', help='folder of the drawings, default: here')
     parser.add_argument(
-        '--score-thr',
-        type=float,
-        help="least score of a pose; default: that of the config's model.test_cfg",
+        '--score-thr', type=float, default=0.3, help='least score of a pose, default 0.3'
     )
     parser.add_argument(
         '--visible-thr', type=float, default=0.3, help='least score of a keypoint, default 0.3'
@@ -73,9 +71,6 @@ def main() -> None:
     if len(set(outputs)) < len(outputs):
         raise UserError('two of the images have one name: draw them into folders of their own')
     model = load_model(args.config, args.checkpoint, args.device)
-    threshold = args.score_thr
-    if threshold is None:
-        threshold = float((model.test_cfg or {}).get('score_thr', 0.0))
     links = model.dataset_meta['skeleton_links']
     folder.mkdir(parents=True, exist_ok=True)
     unreadable = 0
@@ -88,7 +83,7 @@ def main() -> None:
         clock = time.perf_counter()
         found = inference_bottomup(model, image)[0].pred_instances
         seconds = time.perf_counter() - clock
-        kept = found.bbox_scores >= threshold
+        kept = found.bbox_scores >= args.score_thr
         visible = found.keypoint_scores[kept] >= args.visible_thr
         drawn = draw_poses(image, found.keypoints[kept], visible, links, scale=1.0)
         if not cv2.imwrite(str(out), drawn):
