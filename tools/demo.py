@@ -1,10 +1,10 @@
-"""Draw the poses of everybody in photographs, with the model that comes with the package.
+"""Draw the poses of all people in photographs, with the model that comes with the package.
 
     python tools/demo.py PHOTO.jpg
     python tools/demo.py holiday/*.jpg --out drawn --score-thr 0.5
 
-Each drawing is written as NAME_poses.jpg, into the current folder or the one of --out.  Config
-and weights of another model are taken with --config and --checkpoint.
+Each drawing is written as NAME_poses.jpg into the current folder, or into that of --out. Use
+--config and --checkpoint for another model.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
 
 def load_model(config: str, checkpoint: str | None, device: str):
     """Build the model with all of its weights, or say in one line what does not fit."""
-    from mmpose.apis import init_model  # after centergroup_mm has repaired it
+    from mmpose.apis import init_model  # after centergroup_mm, see compat.py
 
     MMLogger.get_instance('mmengine').setLevel('ERROR')
     cfg = load_config(config)

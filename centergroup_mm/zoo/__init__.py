@@ -1,4 +1,4 @@
-"""Trained models that come with the package: weights, and a card beside each that says on what."""
+"""Trained models that come with the package: weights, each with a model card beside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def weights_of(name: str) -> Path:
         SHA-256 checksum, as MMPose names its checkpoints.
 
     Raises:
-        UserError: there is no such file, or its content is not what its name says.
+        UserError: there is no such file, or its checksum differs from the one in its name.
     """
     found = sorted(FOLDER.glob(f'{name}-????????.pth'))
     if not found:
