@@ -1,4 +1,4 @@
-"""Curves of the losses over a training."""
+"""Loss and AP over the course of a training."""
 
 from __future__ import annotations
 
