@@ -1,17 +1,17 @@
-"""Everything that is papered over so that MMPose 1.3 runs on current stacks.
+"""Workarounds that let MMPose 1.3 run with current versions of its dependencies.
 
-Each function looks first whether the real thing is there and then leaves it alone. What stands
-in for a missing part can be imported, and raises an error that names the remedy when it is used.
+Each function does nothing if the real part is there. A stand-in for a missing part can be imported,
+and raises an error that says what to install when it is used.
 
 - :func:`check_versions`: mmengine, mmcv, mmdet and mmpose are not in ``install_requires``
   (their own requirements would replace torch and fail to build), so they are checked here.
 - :func:`fill_mmcv_ops`: mmcv-lite ships ``mmcv/ops`` without its compiled half ``mmcv._ext``.
-- :func:`fill_simcc_visualizer`: MMPose's visualizer imports torchvision for one SimCC picture.
+- :func:`fill_simcc_visualizer`: MMPose's visualizer imports torchvision for the drawing of SimCC.
 - :func:`fill_package_lookup`: mmengine looks packages up with ``pkg_resources``, which
   setuptools 81 no longer has.
-- :func:`is_traced`: torch tells in another place since 2.3.
+- :func:`is_traced`: torch 2.3 and newer tell it in another place.
 
-Checkpoints are the business of :class:`centergroup_mm.engine.hooks.PlainCheckpointHook`.
+Checkpoints are made loadable by :class:`centergroup_mm.engine.hooks.PlainCheckpointHook`.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def fill_package_lookup() -> None:
 
 
 def is_traced() -> bool:
-    """Say whether a graph is being made of what runs: by torch.compile, export or jit."""
+    """Say whether the code is being traced by torch.compile, torch.export or torch.jit."""
     if hasattr(torch.compiler, 'is_compiling'):
         return torch.compiler.is_compiling() or torch.jit.is_tracing()
     return torch._dynamo.is_compiling() or torch.jit.is_tracing()
@@ -201,7 +201,7 @@ class _MissingSimCCVisualizer:
 
 
 def _torchvision_works() -> bool:
-    """Import torchvision; one that is built for another torch is made to look absent."""
+    """Import torchvision; one that was built for another torch is treated as missing."""
     if importlib.util.find_spec('torchvision') is None:
         return False
     try:

@@ -1,8 +1,8 @@
 # A small CenterGroup for synthetic crowds of the full difficulty: first step, 256 x 256.
 #
-# centergroup_small_synthetic.py goes on from here and has the commands.  The run behind the model
-# of centergroup_mm/zoo/ was stopped and resumed twice here: its learning rate fell as if to end at
-# 2,900 for 1,450 iterations, and from there to the end at 2,200.
+# centergroup_small_synthetic.py starts from its result and has the commands. The run behind the
+# model in centergroup_mm/zoo/ was stopped and resumed twice: for the first 1,450 iterations its
+# learning rate followed a schedule of 2,900 iterations, and after that one that ends at 2,200.
 _base_ = ['./centergroup_tiny_synthetic.py']
 
 max_iters = 2200

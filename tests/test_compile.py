@@ -19,7 +19,7 @@ SHAPES = ((2, 96, 64), (3, 160, 128), (1, 128, 192))
 
 def inputs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures of drawn people with some padding on the left and at the bottom."""
-    pictures = check.synthetic_pictures(batch, (width, height))
+    pictures = check.synthetic_images(batch, (width, height))
     image = torch.from_numpy(np.stack(pictures))
     content = torch.tensor([[8.0 * (i % 2), 0.0, width, height - 4.0 * i] for i in range(batch)])
     return image, content
@@ -76,7 +76,7 @@ def test_compiled_code(graph):
     compiled = torch.compile(graph, fullgraph=True, dynamic=True)
     joints = 0
     for batch, side in ((2, 64), (3, 96)):
-        arrays = check.prepare(check.synthetic_pictures(batch), side)
+        arrays = check.prepare(check.synthetic_images(batch), side)
         joints += agreeing_joints(graph, compiled, tuple(map(torch.from_numpy, arrays)), 1e-3)
     assert joints > 0
 

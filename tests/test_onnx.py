@@ -50,7 +50,7 @@ def real_pictures(shared_dir: Path) -> list[np.ndarray]:
     paths = sorted((shared_dir / 'data/coco_sample/images').glob('*.jpg'))[:4]
     if len(paths) < 4:
         pytest.skip(f'fewer than four photographs in {shared_dir}/data/coco_sample/images')
-    return check.read_pictures(paths)
+    return check.read_images(paths)
 
 
 def test_masks_of_the_box_are_opencvs():
@@ -91,7 +91,7 @@ def test_eager_graph_is_what_the_estimator_predicts():
     graph = exported.graph(exported.short_config())
     # one size of the input, and no pixel that is only partly covered, see masks_of_boxes
     widths = (320, 300, 270)
-    scenes = check.synthetic_pictures(len(widths))
+    scenes = check.synthetic_images(len(widths))
     pictures = [scene[:, :width] for scene, width in zip(scenes, widths, strict=True)]
     image, content = check.prepare(pictures, 128)
     poses = graph(torch.from_numpy(image), torch.from_numpy(content))
@@ -123,7 +123,7 @@ def test_eager_graph_is_what_the_estimator_predicts():
 @pytest.mark.parametrize('side', SIDES)
 def test_same_people_on_synthetic_scenes(session, side, batch):
     found = exported.agreement(
-        exported.graph(exported.short_config()), session, check.synthetic_pictures(batch), side
+        exported.graph(exported.short_config()), session, check.synthetic_images(batch), side
     )
     assert found.same and found.joints > 0, found
     assert found.visibility < 1e-4 and found.score < 1e-4, found
@@ -155,7 +155,7 @@ def test_equal_peaks_are_taken_in_the_same_order(tmp_path):
     for layer in graph.model.head.detector.final_layers:
         torch.nn.init.zeros_(layer.weight)  # what is left is the bias
     onnx.save(model, tmp_path / 'flat.onnx')
-    image, content = check.prepare(check.synthetic_pictures(1), 128)
+    image, content = check.prepare(check.synthetic_images(1), 128)
     content[:] = [70, 40, 150, 100]
     eager, onnxed = check.runners(graph, check.open_session(tmp_path / 'flat.onnx'))
     ours, theirs = eager(image, content), onnxed(image, content)

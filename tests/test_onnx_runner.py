@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three pictures of different shapes, one with nothing on it."""
     path = tmp_path_factory.mktemp('pictures')
     for index, (height, width) in enumerate(SHAPES):
-        picture = check.synthetic_pictures(index + 1, (width, height))[-1]
+        picture = check.synthetic_images(index + 1, (width, height))[-1]
         cv2.imwrite(str(path / f'{index}.png'), picture if index < 2 else picture * 0)
     return path
 
@@ -124,7 +124,7 @@ def test_folder_gives_the_poses_of_the_eager_model(folder, tmp_path):
 
 
 def test_video(folder, tmp_path):
-    frames = check.synthetic_pictures(3, (128, 96))
+    frames = check.synthetic_images(3, (128, 96))
     path = tmp_path / 'clip.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 5, (128, 96))
     if not writer.isOpened():

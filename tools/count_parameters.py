@@ -1,16 +1,16 @@
 """Count the parameters of each component of a model, beside those the paper publishes.
 
-    # the three models whose checkpoints the authors released
+    # the three models with official checkpoints
     python tools/count_parameters.py
 
     # any configs, side by side
     python tools/count_parameters.py configs/centergroup_w32_coco.py \\
         configs/ablation/table1_row5_type_encoding.py
 
-The column "paper" holds the published numbers of Table 7, for HRNet-W32 and, in brackets, W48.
-Three sums are given: everything a checkpoint holds; what testing needs, which is the last
-grouping module alone; and the sum as the paper counts, with one embedding CNN and one grouping
-module and without the encodings of position and type. No weights are read or made.
+The column "paper" has the published numbers of Table 7, for HRNet-W32 and, in brackets, W48. There
+are three sums: everything in a checkpoint; what is needed at test time, which is only the last
+grouping module; and the sum as in the paper, with one embedding CNN and one grouping module and
+without the encodings of position and type. No weights are loaded or initialized.
 """
 
 from __future__ import annotations

@@ -109,11 +109,11 @@ def run_check(args: argparse.Namespace, graph: InferenceGraph, short_side: int) 
 def check_pictures(folder: str | None, number: int) -> list[np.ndarray]:
     """Read the first images of a folder, or draw scenes if none is named."""
     if folder is None:
-        return check.synthetic_pictures(number)
+        return check.synthetic_images(number)
     paths = sorted(p for p in Path(folder).glob('*') if p.suffix.lower() in IMAGE_SUFFIXES)
     if len(paths) < number:
         raise UserError(f'{folder} holds {len(paths)} images, the check needs {number}')
-    return check.read_pictures(paths[:number])
+    return check.read_images(paths[:number])
 
 
 def side_by_side(image: np.ndarray) -> str:

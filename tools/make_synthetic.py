@@ -4,8 +4,8 @@
     python tools/make_synthetic.py data/synth/crowd --num 500 --seed 7 --size 512 384 --format both
     python tools/make_synthetic.py --speed
 
-The set depends on the preset, the seed, the number and the size only. A set that is there
-already is left as it is; an interrupted one is made again.
+The set depends on the preset, the seed, the number and the size only. A set that exists already is
+left as it is; an interrupted one is written again.
 """
 
 from __future__ import annotations

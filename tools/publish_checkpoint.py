@@ -1,10 +1,10 @@
-"""Make a checkpoint small enough to share: weights and data set meta only, in half if wanted.
+"""Make a checkpoint small enough to share: weights and dataset metadata only.
 
     python tools/publish_checkpoint.py work_dirs/RUN/iter_8000.pth small.pth --half
 
-Optimizer, schedule and logs are left out, so training cannot be resumed from the result; it
-loads everywhere else like any checkpoint, also with weights_only=True.  Half precision costs
-half of the bytes; weights are widened again when they are loaded into a model.
+Optimizer, schedule and logs are left out, so training cannot be resumed from the result. Everything
+else loads it like any checkpoint, also with weights_only=True. With --half the weights are stored
+in float16, in half of the bytes, and become float32 again when a model loads them.
 """
 
 from __future__ import annotations

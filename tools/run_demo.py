@@ -1,11 +1,11 @@
-"""Train CenterGroup from scratch on synthetic crowds, evaluate it and draw what it sees.
+"""Train CenterGroup from scratch on synthetic crowds, evaluate it and draw its predictions.
 
 This is what `make demo` runs.  Ten minutes on two cores:
 
     python tools/run_demo.py
 
-Everything it writes lies in --work-dir and --data-root; a second run uses the data again and
-starts a new training.
+It writes to --work-dir and --data-root only. A second run uses the same data and starts a new
+training.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from centergroup_mm.visualization import draw_curves, draw_poses, montage
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = (('demo_train', 'demo', 2500, 0), ('demo_val', 'demo', 200, 1), ('full_val', 'full', 200, 2))
-# Proposals of each type while evaluating crowds; training on small groups takes fewer.
+# Proposals of each type when crowds are evaluated; training on small groups uses fewer.
 CROWD_SLOTS = 30
 
 
@@ -58,7 +58,7 @@ def step(number: int, text: str) -> None:
 
 
 def setup_seconds() -> float:
-    """How long setting up this environment took, nan if `make` did not do it."""
+    """How long it took to set up this environment, nan if `make` did not do it."""
     stamp = Path(sys.prefix) / 'centergroup_mm_setup.json'
     return json.loads(stamp.read_text())['setup_seconds'] if stamp.is_file() else float('nan')
 
@@ -84,7 +84,7 @@ class Progress(Hook):
 
 
 def prepare(args: argparse.Namespace) -> None:
-    """Write the three data sets that are not there yet."""
+    """Write those of the three datasets that do not exist yet."""
     size = tuple(Config.fromfile(args.config).input_size)
     for name, preset, _, seed in SETS:
         folder = Path(args.data_root) / name
@@ -132,7 +132,7 @@ def demo_config(args: argparse.Namespace) -> Config:
 
 
 def evaluate(runner: Runner, cfg: Config, name: str) -> tuple[dict, Path]:
-    """Stock metric on one data set; also returns the COCO result file."""
+    """Stock metric on one dataset; also returns the COCO result file."""
     loader = cfg.test_dataloader.copy()
     loader.dataset.ann_file = f'{name}/person_keypoints.json'
     loader.dataset.data_prefix = dict(img=f'{name}/images/')
@@ -144,28 +144,28 @@ def evaluate(runner: Runner, cfg: Config, name: str) -> tuple[dict, Path]:
 
 
 def draw(cfg: Config, name: str, results: Path, num: int, meta: dict) -> Path:
-    """A sheet of the first scenes with the poses scored at least 0.3."""
+    """Draw the first scenes with all poses that have a score of at least 0.3."""
     folder = Path(cfg.test_dataloader.dataset.data_root) / name
     images = json.loads((folder / 'person_keypoints.json').read_text())['images'][:num]
     found: dict[int, list] = {}
     for result in json.loads(results.read_text()):
         if result['score'] >= 0.3:
             found.setdefault(result['image_id'], []).append(result['keypoints'])
-    pictures = []
+    drawn = []
     for entry in images:
         image = cv2.imread(str(folder / 'images' / entry['file_name']))
         poses = np.array(found.get(entry['id'], [])).reshape(-1, len(meta['sigmas']), 3)
         title = f'{entry["file_name"]}: {len(poses)} people'
-        pictures.append(
+        drawn.append(
             draw_poses(image, poses[..., :2], poses[..., 2] > 0.3, meta['skeleton_links'], title)
         )
     out = Path(cfg.work_dir) / f'{name}_poses.png'
-    cv2.imwrite(str(out), montage(pictures, columns=3))
+    cv2.imwrite(str(out), montage(drawn, columns=3))
     return out
 
 
 def main() -> None:
-    """Data, training, evaluation, pictures and a summary."""
+    """Data, training, evaluation, drawings and a summary."""
     args = parse_args()
     keep_freed_memory()
     clock = time.time()
@@ -193,21 +193,21 @@ def main() -> None:
     seconds['evaluation'] = time.time() - clock
 
     step(4, 'drawing')
-    pictures = [
+    sheets = [
         draw(cfg, 'demo_val', demo_results, args.pictures, meta),
         draw(cfg, 'full_val', full_results, args.pictures, meta),
         draw_curves(cfg.work_dir, Path(cfg.work_dir) / 'losses.png'),
     ]
-    summarize(cfg, demo, full, crowd, seconds, pictures)
+    summarize(cfg, demo, full, crowd, seconds, sheets)
 
 
 def cfg_meta(runner: Runner) -> dict:
-    """Sigmas and skeleton of the data set the model was trained on."""
+    """Sigmas and skeleton of the dataset the model was trained on."""
     return runner.train_dataloader.dataset.metainfo
 
 
 def summarize(
-    cfg: Config, demo: dict, full: dict, crowd: dict, seconds: dict, pictures: list[Path]
+    cfg: Config, demo: dict, full: dict, crowd: dict, seconds: dict, sheets: list[Path]
 ) -> None:
     """Write metrics.json and print the table and where everything is."""
     work_dir = Path(cfg.work_dir)
@@ -230,8 +230,8 @@ def summarize(
     )
     print(f'Time: {times}')
     print('\nLook at:')
-    for picture in pictures:
-        print(f'  {picture}')
+    for sheet in sheets:
+        print(f'  {sheet}')
     print(f'Numbers: {path}')
     print('Next:')
     print(f'  python tools/test.py {cfg.filename} {last_checkpoint(work_dir)}')
@@ -239,7 +239,7 @@ def summarize(
 
 
 def number(value: float) -> float | None:
-    """A value that JSON can hold: nothing where it is not known."""
+    """A value for JSON, which has no nan: None if it is unknown."""
     return None if math.isnan(value) else value
 
 

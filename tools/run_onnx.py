@@ -61,11 +61,41 @@ def resize(
     return warped, np.array([x[0], y[0], x[-1] + 1, y[-1] + 1], np.float32), scale, shift
 
 
+def resize_long_side(
+    image: np.ndarray, long_side: int, factor: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit the long side, and pad the image with black right and below.
+
+    Args:
+        image: [h x w x 3] uint8.
+        long_side: of the image in the network input, in pixels.
+        factor: both sides of the network input are multiples of it.
+
+    Returns:
+        as of :func:`resize`.
+    """
+    size = np.array(image.shape[1::-1])  # w, h
+    ratio = long_side / size.max()
+    new = np.array([max(round(float(side) * ratio), 1) for side in size])
+    interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(image, tuple(new.tolist()), interpolation=interpolation)
+    right, below = (-new % factor).tolist()
+    padded = cv2.copyMakeBorder(scaled, 0, below, 0, right, cv2.BORDER_CONSTANT)
+    return padded, np.array([0, 0, *new], np.float32), new / size, np.zeros(2)
+
+
+def fit(image: np.ndarray, info: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Resize an image as the metadata of the file ask for; see :func:`resize`."""
+    if 'long_side' in info:
+        return resize_long_side(image, info['long_side'], info['size_factor'])
+    return resize(image, info['short_side'], info['size_factor'])
+
+
 def find_poses(
     session: onnxruntime.InferenceSession, info: dict, image: np.ndarray, threshold: float
 ) -> list[dict]:
     """Poses of one image with at least this score, in its own pixels, best score first."""
-    warped, content, scale, shift = resize(image, info['short_side'], info['size_factor'])
+    warped, content, scale, shift = fit(image, info)
     points, visible, scores, valid = (
         field[0] for field in session.run(None, {'image': warped[None], 'content': content[None]})
     )

@@ -1,1 +1,1 @@
-"""Read, check and convert checkpoints, those of other programs too."""
+"""Read, check and convert checkpoints, also those of other implementations."""

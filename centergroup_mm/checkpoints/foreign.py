@@ -1,4 +1,4 @@
-"""Checkpoints that carry objects of a training framework beside their weights."""
+"""Checkpoints that contain objects of a training framework beside the weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from ..utils.errors import UserError
 from .load import UNREADABLE, check_checkpoint
 
-#: whether this torch tells which classes a checkpoint needs: 2.6 and newer
+#: whether this torch can list the classes that a checkpoint needs: 2.6 and newer
 CAN_LEAVE_OUT = hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
 
 # Frameworks whose checkpoints hold settings and callbacks as objects of their own classes.
@@ -26,18 +26,18 @@ _PACKAGES = (
 
 
 class _Inert:
-    """Stands for a class that is not loaded: whatever it is built from, it does nothing."""
+    """Stand-in for a class that is not loaded; it ignores its arguments."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> OrderedDict:
-        """Return what torch's safe loader agrees to fill: attributes and items go in here."""
+        """Return a dict, which torch's safe loader fills with attributes and items."""
         return OrderedDict()
 
 
 def load_foreign(path: str) -> dict[str, Any]:
     """Load a checkpoint with ``weights_only=True``, without the frameworks that wrote it.
 
-    Objects of training frameworks become empty shells, and nothing of theirs is imported or
-    run; classes of any other package are refused as always.
+    Objects of training frameworks are replaced by stand-ins, and none of the frameworks' code is
+    imported or run. Classes of any other package are refused as usual.
 
     Args:
         path: A local file.
@@ -64,7 +64,7 @@ def load_foreign(path: str) -> dict[str, Any]:
 
 
 def _unsafe_names(path: str) -> list[str]:
-    """Names of the classes that torch would refuse, none where it cannot tell."""
+    """Names of the classes that torch would refuse; none if it cannot tell."""
     try:
         return torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except UNREADABLE:  # not a file, cut off, or older than torch 1.6: loading says why
@@ -72,6 +72,6 @@ def _unsafe_names(path: str) -> list[str]:
 
 
 def _shell(name: str) -> type:
-    """Return an inert class that torch takes for the one of that name."""
+    """Return a stand-in class with the given name."""
     module, _, qualname = name.rpartition('.')
     return type(qualname, (_Inert,), {'__module__': module, '__qualname__': qualname})

@@ -1,4 +1,4 @@
-"""Read checkpoints and see whether they fit a model."""
+"""Read checkpoints and check whether they fit a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..utils.checks import is_remote
 from ..utils.errors import UserError
 
-#: what torch.load raises for files that are cut off or were never checkpoints
+#: what torch.load raises for files that are cut off or that are no checkpoints
 UNREADABLE = (
     pickle.UnpicklingError,
     struct.error,
@@ -31,13 +31,13 @@ UNREADABLE = (
 )
 LOAD_FROM_HINT = (
     'train stage 1 with `python tools/train.py configs/higherhrnet_center_w32_coco.py`, or '
-    "convert the authors' checkpoint with `python tools/convert_checkpoint.py`, and name the "
+    'convert an official checkpoint with `python tools/convert_checkpoint.py`, and name the '
     'file with --cfg-options load_from=PATH'
 )
 
 
 def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
-    """Load a checkpoint on the CPU, with ``weights_only=True`` always.
+    """Load a checkpoint on the CPU, always with ``weights_only=True``.
 
     Args:
         path: A local file.
@@ -69,7 +69,8 @@ def check_load_from(cfg: Config) -> None:
 
 
 def check_resume(cfg: Config) -> None:
-    """Raise a UserError if training cannot go on from what ``resume`` finds or names."""
+    """Raise a UserError if training cannot be resumed from the checkpoint that ``resume`` finds or
+    names."""
     path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
     if path and not is_remote(path):
         content = check_checkpoint(path)
@@ -82,7 +83,7 @@ def check_resume(cfg: Config) -> None:
 
 
 def check_fit(runner: Runner, path: str, *, every: bool) -> None:
-    """Raise a UserError if a checkpoint is not one of this runner's model.
+    """Raise a UserError if a checkpoint does not fit the model of a runner.
 
     Args:
         runner: Its model takes the weights that fit.
@@ -112,7 +113,7 @@ def check_model_weights(model: nn.Module, path: str, *, every: bool = True) -> N
 
 
 def missing_weights(model: nn.Module, weights: dict[str, Tensor]) -> tuple[int, list[str], int]:
-    """Load weights and count what does not fit; hooks that rename keys apply.
+    """Load weights and count those that do not fit; hooks that rename keys are run.
 
     Args:
         model: Any module.
@@ -121,7 +122,7 @@ def missing_weights(model: nn.Module, weights: dict[str, Tensor]) -> tuple[int, 
     Returns:
         tuple: Number of tensors of the model, names of those that the weights lack or have in
         another shape, and number of weights that the model has no place for. The counters of
-        batch normalisation are left out.
+        batch normalization are left out.
     """
     state = {name: value for name, value in model.state_dict().items() if not _is_counter(name)}
     fitting = {

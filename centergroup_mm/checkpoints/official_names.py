@@ -1,10 +1,10 @@
-"""Parameter names of other programs and their places in this package."""
+"""Parameter names of other implementations and their names in this package."""
 
 from __future__ import annotations
 
-# What training frameworks put before every name.
+# Prefixes that training frameworks add to every name.
 _WRAPPERS = ('module', 'model')
-# Parts of names that early checkpoints of the authors carry, and what they became.
+# Parts of names in early official checkpoints, and what they were renamed to.
 _OLD_PARTS = {'graph_model': 'group_model', 'graph_net': 'tr_encoder'}
 
 _PREFIXES = (
@@ -29,7 +29,7 @@ _DETECTOR_HEAD = ('final_layers.', 'deconv_layers.')
 
 
 def canonical(name: str) -> str:
-    """Name without the prefixes of wrappers, and with today's words for old ones.
+    """Name without prefixes of wrappers, with outdated parts replaced by the current ones.
 
     Args:
         name: as in a checkpoint, for example ``model.graph_model.graph_net.layers.0...``.
@@ -41,13 +41,13 @@ def canonical(name: str) -> str:
 
 
 def from_official(name: str) -> str:
-    """Name in this package of a parameter of the authors' CenterGroup model.
+    """Name in this package of a parameter of the official CenterGroup model.
 
     Args:
-        name: as in the authors' state dict, for example ``bu_model.backbone.conv1.weight``.
+        name: as in the official state dict, for example ``bu_model.backbone.conv1.weight``.
 
     Raises:
-        KeyError: no part of the model has such a name.
+        KeyError: the model has no such parameter.
     """
     for old, new in _PREFIXES:
         if name.startswith(old):
@@ -61,13 +61,13 @@ def from_official(name: str) -> str:
 def from_higherhrnet(name: str, head: str = 'head.') -> str:
     """Name in this package of a parameter of a HigherHRNet, or of an HRNet.
 
-    MMPose 0.x and the authors' detector say ``backbone.`` and ``keypoint_head.``; the
-    HigherHRNet repository has neither, and its names are told apart by their first part.
+    MMPose 0.x and the official detector use the prefixes ``backbone.`` and ``keypoint_head.``. The
+    HigherHRNet repository uses none; there the first part of a name tells backbone and head apart.
 
     Args:
         name: for example ``keypoint_head.final_layers.0.bias``, ``final_layers.0.bias`` or
             ``stage2.0.branches.0.0.conv1.weight``.
-        head: where the detector's head is in the model, ``head.detector.`` in CenterGroup.
+        head: prefix of the detector's head in the model, ``head.detector.`` in CenterGroup.
     """
     if name.startswith('keypoint_head.'):
         return head + name.removeprefix('keypoint_head.')

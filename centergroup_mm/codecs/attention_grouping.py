@@ -27,7 +27,7 @@ class AttentionGroupingCodec(BaseKeypointCodec):
     Encoded:
         - heatmaps (list): [K+1 x h/4 x w/4] and [K+1 x h/2 x w/2], the center last
         - joints (np.ndarray): [N x K+1 x 2] joints and center in input pixels
-        - joints_visible (np.ndarray): [N x K+1] labelled and inside the input
+        - joints_visible (np.ndarray): [N x K+1] labeled and inside the input
         - box_sizes (np.ndarray): [N x 2] width and height of the boxes in input pixels
         - matchable (np.ndarray): [N] persons that have a visible joint
 
@@ -38,7 +38,7 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         visible_thr: joints with a higher visibility count for the score.
         by_visibility: poses are scored by their joints' visibility; False scores them by their
             center alone (paper, Table 2, rows 1 and 2).
-        mirror_on_grid: draw targets of mirrored crops where the authors' program does, up to
+        mirror_on_grid: draw targets of mirrored crops where the official implementation does, up to
             3/4 of a cell left of the joints, see ``mirror_shift``; False draws them at the joints.
     """
 
@@ -84,7 +84,7 @@ class AttentionGroupingCodec(BaseKeypointCodec):
 
         Args:
             keypoints: [N x K x 2] in input pixels.
-            keypoints_visible: [N x K], above 0 if labelled; default all.
+            keypoints_visible: [N x K], above 0 if labeled; default all.
             bbox: [N x 4] (x1, y1, x2, y2) or corners [N x 4 x 2] in input pixels; default the
                 extent of the visible joints.
             flip: the crop is mirrored, and its joints with it.

@@ -13,8 +13,8 @@ from torch import Tensor
 from ..models.grouping import merge_heatmap_levels
 from .multilevel_heatmap import encode_levels, inside_input, mirror_shift
 
-#: From the head over the trunk to the limbs: early types start the groups.  COCO's order is
-#: HigherHRNet's, CrowdPose's follows the same rule.
+#: From the head over the trunk to the limbs: the first types start the groups. The order for COCO
+#: is HigherHRNet's; that for CrowdPose follows the same rule.
 JOINT_ORDERS = {
     17: (0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16),
     14: (12, 13, 0, 1, 6, 7, 2, 3, 4, 5, 8, 9, 10, 11),
@@ -25,8 +25,8 @@ JOINT_ORDERS = {
 class CenterAssociativeEmbedding(AssociativeEmbedding):
     """Targets of the detector, and poses grouped by MMPose's associative embedding.
 
-    MMPose's ``AssociativeEmbedding`` names none of its targets for packing, so that its model
-    cannot be trained; here they are named, there are two levels and, if wanted, a center.
+    MMPose's ``AssociativeEmbedding`` does not name its targets for packing, so that its model
+    cannot be trained. Here the targets are named, there are two levels, and optionally a center.
 
     Note:
         - instance number: N
@@ -36,21 +36,21 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
     Encoded:
         - heatmaps (list): [T x h/4 x w/4] and [T x h/2 x w/2], T = K + 1 with the center last
         - keypoint_indices (np.ndarray): [N x K x 2] cell y * w/4 + x of every joint at 1/4, and
-          1 if it is labelled and inside the input, else 0
-        - keypoint_weights (np.ndarray): [N x K] float32, 1 if labelled and inside the input
+          1 if it is labeled and inside the input, else 0
+        - keypoint_weights (np.ndarray): [N x K] float32, 1 if labeled and inside the input
 
     Args:
         input_size: [w, h] of the network input while training.
         sigma: standard deviation of the Gaussians in cells, the same at both levels.
         with_center: append the center heatmap.
-        decode_stride: input pixels for each cell of the grid on which joints are grouped; 2 is
-            the finer level itself, 1 upsamples to the input as HigherHRNet's program does and
-            takes about four times as long.
-        decode_keypoint_order: order in which joint types join groups; default as in
+        decode_stride: input pixels for each cell of the grid on which joints are grouped; 2 is the
+            finer level itself; 1 upsamples to the input as HigherHRNet's own code does, and takes
+            about four times as long.
+        decode_keypoint_order: order in which joint types are assigned to groups; default as in
             HigherHRNet for 17 and 14 joints, else as numbered.
         decode_center_shift: offset of a joint from the corner of its cell, in cells.  Targets
             are drawn at truncated positions, so the default is 0.5.
-        mirror_on_grid: draw targets of mirrored crops where the authors' program does, up to
+        mirror_on_grid: draw targets of mirrored crops where the official implementation does, up to
             3/4 of a cell left of the joints, see ``mirror_shift``; False draws them at the joints.
         kwargs: ``decode_nms_kernel``, ``decode_keypoint_thr``, ``decode_tag_thr``,
             ``decode_topk`` and ``decode_max_instances`` of ``AssociativeEmbedding``.
@@ -89,7 +89,7 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
         self.with_center = with_center
         self.decode_stride = decode_stride
         self.mirror_on_grid = mirror_on_grid
-        # The same for every image: poses come from maps of any size, not of `heatmap_size`.
+        # The same for every image: test images have any size, not that of `heatmap_size`.
         self.scale_factor = np.full(2, decode_stride, dtype=np.float32)
 
     def encode(
@@ -102,7 +102,7 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
 
         Args:
             keypoints: [N x K x 2] (x, y) in input pixels.
-            keypoints_visible: [N x K], above 0 if labelled; default all.
+            keypoints_visible: [N x K], above 0 if labeled; default all.
             flip: the crop is mirrored, and its joints with it.
 
         Returns:
@@ -111,7 +111,7 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
         visible = inside_input(keypoints, keypoints_visible, self.input_size)
-        # Joints that do not count may lie anywhere; their index must still be one of the map's.
+        # Joints that do not count may lie anywhere, but their index must be one of the map's.
         mirrored = flip and self.mirror_on_grid
         cells = keypoints / 4 + (mirror_shift(mirrored, 4), 0.0)
         cells = np.where(visible[..., None], cells, 0).astype(np.int64)
@@ -157,7 +157,7 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
         heatmaps: np.ndarray,
         tags: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As MMPose's, but joints filled in lie in the middle of their cell like all others."""
+        """As MMPose's, but joints that are filled in lie in the middle of their cells."""
         missing = keypoint_scores <= 0
         keypoints, keypoint_scores = super()._fill_missing_keypoints(
             keypoints, keypoint_scores, heatmaps, tags

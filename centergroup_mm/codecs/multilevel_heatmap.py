@@ -13,14 +13,14 @@ import numpy as np
 def inside_input(
     keypoints: np.ndarray, visible: np.ndarray, input_size: Sequence[int]
 ) -> np.ndarray:
-    """Joints that are labelled and lie in the network input.
+    """Joints that are labeled and lie in the network input.
 
-    MMPose's affine transforms move joints out of the crop without touching their visibility,
-    so a codec has to do it.
+    MMPose's affine transforms move joints out of the crop without changing their visibility, so the
+    codec has to check it.
 
     Args:
         keypoints: [N x K x 2] (x, y) in pixels of the network input.
-        visible: [N x K], above 0 if labelled.
+        visible: [N x K], above 0 if labeled.
         input_size: [w, h] in pixels.
 
     Returns:
@@ -37,7 +37,7 @@ def encode_centers(
 
     Args:
         keypoints: [N x K x 2] (x, y) in pixels of the network input.
-        visible: [N x K], above 0 if labelled.
+        visible: [N x K], above 0 if labeled.
         input_size: [w, h] in pixels.
 
     Returns:
@@ -56,8 +56,8 @@ def draw_gaussians(
 ) -> np.ndarray:
     """Gaussians at truncated positions of one level's grid, persons merged by maximum.
 
-    The peak is exactly 1 at the cell ``int(x), int(y)`` and the support is a square of
-    3 sigma + 1 cells to every side, both as in the authors' program.
+    The peak is exactly 1 at the cell ``int(x), int(y)``, and the Gaussian covers a square of 3
+    sigma + 1 cells to every side, both as in the official implementation.
 
     Args:
         points: [N x T x 2] (x, y) in cells of this level.
@@ -75,7 +75,7 @@ def draw_gaussians(
     steps = np.arange(-radius, radius + 1)
     line = np.exp(-(steps**2) / (2 * sigma**2))
     patch = np.outer(line, line).astype(np.float32)
-    cells = points.astype(np.int64)  # towards 0, as int() of the program
+    cells = points.astype(np.int64)  # towards 0, as int()
     drawn = (np.asarray(visible) > 0) & ((cells >= 0) & (cells < (width, height))).all(axis=-1)
     for person, channel in zip(*np.nonzero(drawn), strict=True):
         x, y = cells[person, channel]
@@ -88,17 +88,18 @@ def draw_gaussians(
 
 
 def mirror_shift(mirrored: bool | None, downsample: int) -> float:
-    """How far right of its joint the authors' program draws the target of a mirrored crop.
+    """Horizontal offset of a target from its joint in a mirrored crop.
 
-    It mirrors joints on the grid of each level, cell u to w - 1 - u, and images in pixels, x to
-    W - 1 - x: at 1/4 the target is 3/4 of a cell further left than the joint, at 1/2 half a cell.
+    The official implementation mirrors joints on the grid of each level, cell u to w - 1 - u, but
+    images in pixels, x to W - 1 - x. At 1/4 its target is therefore 3/4 of a cell left of the
+    joint, and at 1/2 half a cell.
 
     Args:
         mirrored: the crop is mirrored.
         downsample: pixels of the network input for each cell.
 
     Returns:
-        the shift in cells, never above 0.
+        the offset in cells, 0 or negative.
     """
     return 1 / downsample - 1 if mirrored else 0.0
 
@@ -120,9 +121,10 @@ def encode_heatmaps(
         input_size: [w, h] of the network input in pixels.
         downsample: pixels of the network input for each cell of the level (4 or 2).
         sigma: standard deviation in cells, the same at every level.
-        with_center: append the centers' heatmap.  On the grid of a mirrored crop joints that are
-            moved off the level are drawn at its edge and do not count for the center.
-        mirrored: draw as in the program's mirrored crops, see :func:`mirror_shift`.
+        with_center: append the heatmap of the centers. In a mirrored crop, joints that the offset
+            moves off the map are drawn at its edge and do not count for the center.
+        mirrored: draw as the official implementation does in mirrored crops, see
+            :func:`mirror_shift`.
 
     Returns:
         [T x h/downsample x w/downsample] float32 between 0 and 1.

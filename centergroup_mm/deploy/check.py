@@ -1,4 +1,4 @@
-"""Does the exported graph find the same people as the eager model, and how fast is it?"""
+"""Compare an exported graph with eager torch: the people it finds, and its speed."""
 
 from __future__ import annotations
 
@@ -77,13 +77,12 @@ def compare(ours: Sequence, theirs: Sequence, tolerance: float = 0.1) -> Agreeme
 def tied_peaks(
     graph: InferenceGraph, image: np.ndarray, content: np.ndarray, margin: float = 1e-6
 ) -> np.ndarray:
-    """Images in which the choice of proposals hangs on rounding.
+    """Find images in which rounding decides which proposals are chosen.
 
-    That is where, among the peaks that fill the slots of a type, two lie in one window of the
-    suppression with values closer than ``margin``, or one outside comes as close to the last
-    one inside, which convolutions of two backends may turn round; and where a type has so few
-    peaks that pixels of no height fill slots that are always kept.  Those are neighbours, and
-    attention cannot tell them apart.
+    There are three cases. Two peaks in one window of the non-maximum suppression have values closer
+    than ``margin``. A peak that is just not chosen is as close to the last one that is chosen. Or a
+    type has so few peaks that cells with the value 0 fill the slots that are always kept; they are
+    neighbors, and attention cannot tell them apart.
 
     Args:
         graph: its heatmaps are looked at.
@@ -110,22 +109,20 @@ def tied_peaks(
 
 
 def prepare(
-    pictures: Sequence[np.ndarray], short_side: int, size_factor: int = 64
+    images: Sequence[np.ndarray], short_side: int, size_factor: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A batch of pictures as the graph wants it, resized by the test pipeline's own transform.
+    """Resize images with the test pipeline's own transform and stack them as inputs of the graph.
 
     Args:
-        pictures: [h x w x 3] uint8 each, BGR, of any sizes.  Inputs of several sizes are padded
-            once more, which is good enough to compare two programs that get the same.
+        images: [h x w x 3] uint8 each, BGR, of any sizes.  Inputs of several sizes are padded
+            once more, which is good enough to compare two models that get the same input.
         short_side, size_factor: see ``CenterGroupResize``.
 
     Returns:
-        ``image`` [B x H x W x 3] uint8, smaller pictures at the top left, and ``content``.
+        ``image`` [B x H x W x 3] uint8, smaller images at the top left, and ``content``.
     """
     resize = CenterGroupResize(short_side, size_factor)
-    results = [
-        resize.transform(dict(img=picture, ori_shape=picture.shape[:2])) for picture in pictures
-    ]
+    results = [resize.transform(dict(img=image, ori_shape=image.shape[:2])) for image in images]
     height, width = (max(r['img_shape'][axis] for r in results) for axis in (0, 1))
     image = np.zeros((len(results), height, width, 3), dtype=np.uint8)
     for canvas, result in zip(image, results, strict=True):
@@ -169,13 +166,13 @@ def compare_runners(
     image: np.ndarray,
     content: np.ndarray,
 ) -> tuple[Agreement, Agreement, int]:
-    """Compare what two programs find in the same images.
+    """Compare what two models find in the same images.
 
     Args:
-        graph: says where rounding decides, see :func:`tied_peaks`.
+        graph: tells where rounding decides, see :func:`tied_peaks`.
         runners: two functions of (image, content), see :func:`runners`.
         image: [B x H x W x 3] uint8.
-        content: [B x 4], where the pictures are in the input.
+        content: [B x 4], where the images are in the input.
 
     Returns:
         - how all images agree
@@ -203,19 +200,19 @@ def speed_ratio(first: Callable, second: Callable, repeats: int = 10) -> float:
     return statistics.median(seconds[0]) / statistics.median(seconds[1])
 
 
-def synthetic_pictures(number: int, size: tuple[int, int] = (320, 240)) -> list[np.ndarray]:
+def synthetic_images(number: int, size: tuple[int, int] = (320, 240)) -> list[np.ndarray]:
     """Scenes of the synthetic crowd, ``size`` is (w, h)."""
     return [make_scene('full', 0, index, size).image for index in range(number)]
 
 
-def read_pictures(paths: Sequence) -> list[np.ndarray]:
+def read_images(paths: Sequence) -> list[np.ndarray]:
     """Images of files, BGR.
 
     Raises:
         UserError: a file cannot be read.
     """
-    pictures = [cv2.imread(str(path)) for path in paths]
-    for path, picture in zip(paths, pictures, strict=True):
-        if picture is None:
+    images = [cv2.imread(str(path)) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        if image is None:
             raise UserError(f'{path} is not a readable image')
-    return pictures
+    return images

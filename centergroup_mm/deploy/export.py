@@ -21,7 +21,7 @@ try:
 except ImportError:  # the first torch that has both is 2.2
     Dim = None
 
-#: torch 2.6 exports programs, but cannot write upsampling to a free size
+#: torch 2.6 can export, but cannot write upsampling to a dynamic size
 CAN_WRITE_ONNX = Dim is not None and digit_version(torch.__version__) >= digit_version('2.7.0')
 #: key of the metadata in an ONNX file
 METADATA_KEY = 'centergroup_mm'
@@ -49,7 +49,7 @@ def export_program(graph: InferenceGraph) -> ExportedProgram:
 def export_onnx(
     program: ExportedProgram, path: str | Path, metadata: dict[str, Any], overwrite: bool = False
 ) -> None:
-    """Write a program as one ONNX file with standard operators only.
+    """Write an exported program as one ONNX file with standard operators only.
 
     ``image`` [B x H x W x 3] uint8 (blue, green, red) and ``content`` [B x 4] float32 go in;
     ``keypoints`` [B x C x K x 2], ``keypoint_scores`` [B x C x K], ``scores`` [B x C] and
@@ -75,7 +75,7 @@ def export_onnx(
     loggers = [logging.getLogger(name) for name in ('torch.onnx', 'onnxscript', 'onnx_ir')]
     levels = [logger.level for logger in loggers]
     try:
-        for logger in loggers:  # they tell of every node that is not folded
+        for logger in loggers:  # they report every node that is not folded
             logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -103,14 +103,14 @@ def export_onnx(
 
 
 def check_export(path: str | Path, overwrite: bool) -> None:
-    """Raise a UserError if no ONNX file can be written there, before the work begins."""
+    """Raise a UserError, before any work, if no ONNX file can be written there."""
     if not CAN_WRITE_ONNX:
         raise UserError(f'ONNX needs torch 2.7 or newer, this is {torch.__version__}')
     check_target(path, overwrite)
 
 
 def _stable_sort(values: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:
-    """A stable sort in ONNX: TopK of everything, which puts the first of equal values first."""
+    """A stable sort in ONNX: TopK of all values, which keeps the order of equal ones."""
     from onnxscript import opset18 as op
 
     count = op.Gather(op.Shape(values), op.Constant(value_ints=[dim]))

@@ -1,4 +1,4 @@
-"""The whole way from an image to poses as one module of fixed inputs and outputs."""
+"""Everything from the image to the poses as one module with fixed inputs and outputs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from ..models.heads import CenterGroupHead
 from ..models.heads.centergroup_head import Detection
 from ..utils.valid_mask import masks_of_boxes
 
-#: what ``InferenceGraph`` can compute in; None is float32 without autocast
+#: precisions of ``InferenceGraph``; None is float32 without autocast
 PRECISIONS = dict(float32=None, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
 class InferenceGraph(nn.Module):
     """Normalization, backbone, detection, grouping and decoding, flip test included.
 
-    It runs the stages that ``CenterGroupHead.predict`` runs, on tensors alone, so that it
-    compiles, traces and exports as one graph; only the masks come from a box instead of metas.
-    Both views of a flip test go through the backbone as one batch.
+    It runs the same stages as ``CenterGroupHead.predict``, on tensors alone, so that it can be
+    compiled, traced and exported as one graph. The masks are made from a box that is an input of
+    the graph, not from the metadata of the data samples. Both views of a flip test go through the
+    backbone as one batch.
 
     The images of a batch have one input size.
 
-    Images are as OpenCV reads them, [B x H x W x 3] with blue first: a program that runs the
-    graph only resizes and pads, and copies one byte a value.
+    Images are [B x H x W x 3] with blue first, as OpenCV reads them, so that an application only
+    has to resize and pad them.
 
     Args:
         model: a ``BottomupPoseEstimator`` with a ``CenterGroupHead``; its ``test_cfg`` says
@@ -37,7 +38,8 @@ class InferenceGraph(nn.Module):
             backbone and detector.  Heatmaps and all that follows them stay float32.
 
     Raises:
-        ValueError: the model is another one, wants multi-scale test, or lacks flip indices.
+        ValueError: the model has no ``CenterGroupHead``, asks for multi-scale test, or needs flip
+            indices that are not given.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class InferenceGraph(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(getattr(model, 'head', None), CenterGroupHead):
-            raise ValueError('one graph can be made of models with a CenterGroupHead only')
+            raise ValueError('only a model with a CenterGroupHead can become one graph')
         test_cfg = model.test_cfg or {}
         if test_cfg.get('multiscale_test', False):
             raise ValueError('one graph has one scale: set model.test_cfg.multiscale_test=False')
@@ -71,7 +73,8 @@ class InferenceGraph(nn.Module):
         self.register_buffer('flip_indices', flip, persistent=False)
 
     def _autocast(self, device: str) -> AbstractContextManager:
-        """The precision's autocast; none at all for float32, so that graphs hold no trace of it."""
+        """Autocast of the precision; none for float32, so that the graph contains no trace of
+        it."""
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
 

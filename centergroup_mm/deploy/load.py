@@ -17,9 +17,6 @@ from ..checkpoints.load import check_model_weights
 from ..utils.errors import UserError
 from .graph import InferenceGraph
 
-#: of the metadata of an exported file, raised when a reader must change
-FORMAT = 1
-
 
 def load_graph(
     cfg: Config, checkpoint: str | None, precision: str = 'float32'
@@ -53,33 +50,49 @@ def describe(cfg: Config) -> dict[str, Any]:
     """What a program must know to prepare images and to read poses.
 
     Returns:
-        ``format``; ``config`` (its name); ``layout`` 'BHWC', ``colour`` 'BGR'; ``short_side``
-        and ``size_factor`` of the network input in pixels; ``flip_test``; ``joints`` (names),
-        ``skeleton`` (pairs of joints) and ``flip_indices``.  All plain Python.
+        ``format``; ``config`` (its name); ``layout`` 'BHWC', ``colour`` 'BGR'; ``short_side`` or
+        ``long_side``, and ``size_factor`` of the network input in pixels; ``flip_test``;
+        ``joints`` (names), ``skeleton`` (pairs of joints) and ``flip_indices``.  All plain
+        Python.
 
     Raises:
-        UserError: the test pipeline has no ``CenterGroupResize``, or its data set is unknown.
+        UserError: the test pipeline resizes in a way that this does not know, or its data set
+            is unknown.
     """
     dataset = cfg.test_dataloader.dataset
-    resize = next((s for s in _steps(dataset) if s.get('type') == 'CenterGroupResize'), None)
-    if resize is None:
-        raise UserError(
-            'test_dataloader: its pipeline has no CenterGroupResize to learn sizes from'
-        )
-    sides = resize['input_size']
     metainfo = dataset.get('metainfo') or DATASETS.get(dataset.type).METAINFO
     info = parse_pose_metainfo(copy.deepcopy(dict(metainfo)))
     return dict(
-        format=FORMAT,
         config=Path(cfg.filename or '').name,
         layout='BHWC',
         colour='BGR',
-        short_side=int(sides if isinstance(sides, int) else min(sides)),
-        size_factor=int(resize.get('size_factor', 64)),
+        **_describe_resize(dataset),
         flip_test=bool((cfg.model.get('test_cfg') or {}).get('flip_test', False)),
         joints=[info['keypoint_id2name'][i] for i in range(info['num_keypoints'])],
         skeleton=[[int(a), int(b)] for a, b in info['skeleton_links']],
         flip_indices=[int(i) for i in info['flip_indices']],
+    )
+
+
+def _describe_resize(dataset: Any) -> dict[str, int]:
+    """How the test pipeline brings images to the size of the network input.
+
+    Files whose images are fitted by their long side have a format of their own, as readers of
+    the first know the short side only.
+    """
+    steps = {step.get('type'): step for step in _steps(dataset)}
+    if 'CenterGroupResize' in steps:
+        step = steps['CenterGroupResize']
+        side = step['input_size']
+        fit = dict(format=1, short_side=int(side if isinstance(side, int) else min(side)))
+        return dict(**fit, size_factor=int(step.get('size_factor', 64)))
+    if 'ResizeLongSide' in steps:
+        step = steps['ResizeLongSide']
+        fit = dict(format=2, long_side=int(step.get('long_side', 512)))
+        return dict(**fit, size_factor=int(step.get('size_factor', 32)))
+    raise UserError(
+        'test_dataloader: its pipeline has neither CenterGroupResize nor ResizeLongSide to learn '
+        'sizes from'
     )
 
 

@@ -1,4 +1,4 @@
-"""Average precision of parts of a data set."""
+"""Average precision of parts of a dataset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def average_precision(
     image_ids: Sequence[int],
     sigmas: Sequence[float],
 ) -> float:
-    """COCO keypoint AP over some images of a data set.
+    """COCO keypoint AP over some images of a dataset.
 
     Args:
         ann_file: COCO annotations.

@@ -1,4 +1,4 @@
-"""Backgrounds, cloth textures and things that stand around."""
+"""Backgrounds, cloth textures and distractors."""
 
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ CLOTH_SIZE = 64
 
 @lru_cache(maxsize=1)
 def background_bank() -> tuple[np.ndarray, ...]:
-    """Twelve grey structures [320, 320] uint8 around 128, the same in every process."""
+    """Twelve gray structures [320, 320] uint8 around 128, the same in every process."""
     rng = np.random.default_rng(2021)
     grid_y, grid_x = np.mgrid[:BANK_SIZE, :BANK_SIZE].astype(np.float32)
     bank = []
@@ -45,7 +45,7 @@ def noise_bank() -> np.ndarray:
 
 
 def grain(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Normal noise [H, W] float32: a random piece of the bank, repeated for large pictures."""
+    """Normal noise [H, W] float32: a random part of the bank, repeated for large images."""
     bank = noise_bank()
     top, left = rng.integers(0, 512, 2)
     rows, columns = np.arange(top, top + height) % 512, np.arange(left, left + width) % 512
@@ -54,7 +54,7 @@ def grain(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def cloth_bank() -> np.ndarray:
-    """Periodic cloth patterns [T, 64, 64] float32, factors on the colour; number 0 is plain."""
+    """Periodic cloth patterns [T, 64, 64] float32, factors on the color; number 0 is plain."""
     rng = np.random.default_rng(1801)
     y, x = np.mgrid[:CLOTH_SIZE, :CLOTH_SIZE].astype(np.float32) * (2 * np.pi / CLOTH_SIZE)
     bank = [np.ones_like(x)]
@@ -81,7 +81,7 @@ def paint_background(rng: np.random.Generator, width: int, height: int) -> np.nd
     if rng.random() < 0.5:
         structure = structure[:, ::-1]
     structure = cv2.resize(structure, (width, height), interpolation=cv2.INTER_LINEAR)
-    # Two colours, of low saturation more often than not, mixed by the structure.
+    # Two colors, of low saturation more often than not, mixed by the structure.
     base = np.clip(rng.uniform(50, 215) + rng.normal(size=3) * 22, 15, 240)
     contrast = rng.uniform(0.4, 1.0) + rng.normal(size=3) * 0.12
     table = np.clip(base + (np.arange(256)[:, None] - 128) * contrast, 0, 255)
@@ -141,7 +141,7 @@ def paint_thing(
         fill(center + disc, 0.7)
         fill(center + disc * 0.75 - size * 0.02)
         return
-    # Poles, sticks and loose limbs: what a detector of limbs should learn to leave alone.
+    # Poles, sticks and loose limbs, which a detector should learn to ignore.
     if kind in (5, 6):
         color = skins[rng.integers(len(skins))] if rng.random() < 0.6 else color
     turn = rng.normal() * 0.15 if kind == 4 else rng.uniform(0, np.pi)

@@ -41,7 +41,7 @@ VISIBLE_ON = {
 
 @dataclass
 class Wear:
-    """Looks of N people. Colours are BGR in [0, 255], lengths of cloth fractions of the limb.
+    """Looks of N people. Colors are BGR in [0, 255], lengths of cloth fractions of the limb.
 
     Attributes:
         skin, hair, shirt, trousers, shoes (np.ndarray): [N, 3].
@@ -79,7 +79,7 @@ _HAIR = np.array(
 
 
 def _cloth_colors(rng: np.random.Generator, number: int) -> np.ndarray:
-    """[N, 3] colours over all hues, from dark to bright, a third of them nearly grey."""
+    """[N, 3] colors over all hues, from dark to bright, a third of them nearly gray."""
     hue = rng.uniform(0, 2 * np.pi, number)
     wheel = np.stack([np.cos(hue + shift) for shift in (0, 2.09, 4.19)], axis=1)
     value = rng.uniform(45, 225, number)[:, None]

@@ -1,18 +1,18 @@
-"""What is known about a synthetic picture: people, joints, masks and the crowd index.
+"""Labels of a synthetic image: people, joints, masks and the crowd index.
 
 Meaning of the labels, which follow COCO and CrowdPose:
 
 - A keypoint is (x, y, v) in pixels; the middle of the upper left pixel is (0, 0).
-- v = 2: labelled and visible, the part of the body that carries the joint is the topmost thing at
-  its place and the joint lies on the side of the body that faces the camera.
-- v = 1: labelled but hidden, by another person, by a thing or by the person's own body, where an
-  annotator can tell its place: a joint next to it on the skeleton is visible.
-- v = 0: not labelled, x and y are 0 as well: outside of the image, on the far side of the head
-  (nobody labels the nose of a person seen from the back) or hidden with all its neighbours.
+- v = 2: labeled and visible. The part of the body that carries the joint is the topmost thing at
+  its place, and the joint lies on the side of the body that faces the camera.
+- v = 1: labeled but hidden by another person, by a thing or by the person's own body. An annotator
+  can tell its place, because a joint next to it on the skeleton is visible.
+- v = 0: not labeled, x and y are 0 as well: outside of the image, on the far side of the head
+  (nobody labels the nose of a person seen from the back) or hidden with all its neighbors.
 - bbox: left, top, width and height of the whole body cut at the image border, hidden parts
   included; pixel c covers [c, c + 1).
 - segmentation: polygons around the visible pixels of the person; area: the number of these pixels.
-- iscrowd: a clump of people that nobody told apart; one run-length mask, no keypoints.
+- iscrowd: a group of people that are not annotated one by one; one run-length mask, no keypoints.
 - People without keypoints (tiny, nearly outside or nearly hidden): num_keypoints 0, all zeros.
 """
 
@@ -49,7 +49,7 @@ class Person:
         bbox (np.ndarray): [4] left, top, width, height in pixels.
         area (float): Visible pixels.
         segmentation (list | dict): Polygons, or an uncompressed run-length mask if ``iscrowd``.
-        iscrowd (bool): A region of people that nobody told apart.
+        iscrowd (bool): A region of people that are not annotated one by one.
         full_height (float): Height in pixels of the whole body before it is cut at the border.
         yaw (float): View in degrees, 0 faces the camera.
         slot (int): The number of the person in ``Scene.slots``.
@@ -68,7 +68,7 @@ class Person:
 
 @dataclass
 class Scene:
-    """A picture and its annotations.
+    """An image and its annotations.
 
     Attributes:
         image (np.ndarray): [H, W, 3] uint8 BGR.

@@ -1,4 +1,4 @@
-"""Where people stand: placed until the crowd index of the image is near its target."""
+"""Places people so that the crowd index of the image is close to a target."""
 
 import numpy as np
 
@@ -8,31 +8,31 @@ from .presets import Preset
 def crowd_index(keypoints: np.ndarray, boxes: np.ndarray) -> float:
     """Crowd index of an image as CrowdPose defines it.
 
-    For each person with labelled joints: the number of labelled joints of other people inside the
-    person's box, divided by the number of the person's own labelled joints, at most 1. The index
+    For each person with labeled joints: the number of labeled joints of other people inside the
+    person's box, divided by the number of the person's own labeled joints, at most 1. The index
     is the mean of that over these people, 0 when there are none.
 
     Args:
-        keypoints (np.ndarray): [N, K, 3] of x, y in pixels and visibility (0 is not labelled).
+        keypoints (np.ndarray): [N, K, 3] of x, y in pixels and visibility (0 is not labeled).
         boxes (np.ndarray): [N, 4] of left, top, width and height in pixels.
 
     Returns:
         float: In [0, 1].
     """
-    labelled = keypoints[..., 2] > 0
+    labeled = keypoints[..., 2] > 0
     upper = boxes[:, :2] + boxes[:, 2:]
-    return _index(keypoints[..., :2], labelled, boxes[:, :2], upper)
+    return _index(keypoints[..., :2], labeled, boxes[:, :2], upper)
 
 
-def _index(points: np.ndarray, labelled: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
+def _index(points: np.ndarray, labeled: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
     """:func:`crowd_index` on [N, K, 2] points, [N, K] flags and the corners [N, 2] of boxes."""
-    own = labelled.sum(axis=1)
+    own = labeled.sum(axis=1)
     if not own.any():
         return 0.0
     x, y = points[None, ..., 0], points[None, ..., 1]
     inside = (x >= lower[:, None, None, 0]) & (x <= upper[:, None, None, 0])
     inside &= (y >= lower[:, None, None, 1]) & (y <= upper[:, None, None, 1])
-    inside &= labelled[None]
+    inside &= labeled[None]
     counts = inside.sum(axis=2)  # [N boxes, N people]
     others = counts.sum(axis=1) - counts.diagonal()
     return float(np.minimum(others[own > 0] / own[own > 0], 1).mean())
@@ -67,11 +67,11 @@ class Layout:
         keep = self.counted
         position, scale = position[keep], scale[keep]
         points = position[:, None] + self.joints[keep] * scale[:, None, None]
-        labelled = ((points >= 0) & (points <= self.size - 1)).all(axis=-1)
+        labeled = ((points >= 0) & (points <= self.size - 1)).all(axis=-1)
         boxes = self.boxes[keep] * scale[:, None]
         lower = np.clip(position + boxes[:, :2], 0, self.size)
         upper = np.clip(position + boxes[:, 2:], 0, self.size)
-        return _index(points, labelled, lower, upper)
+        return _index(points, labeled, lower, upper)
 
     def search(self, rng: np.random.Generator, target: float) -> tuple[np.ndarray, np.ndarray]:
         """Place everybody.

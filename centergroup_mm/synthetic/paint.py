@@ -1,7 +1,7 @@
-"""Paints people on a canvas that holds colours and, as a fourth channel, who and what is seen.
+"""Paints people on a canvas that holds colors and, as a fourth channel, who and what is seen.
 
 The canvas is [2H, 2W, 4] uint16: blue, green, red and a code. Painting at twice the resolution and
-without smoothing keeps the codes exact; the colours are averaged down afterwards. The code is
+without smoothing keeps the codes exact; the colors are averaged down afterwards. The code is
 ``slot << 10 | cloth << 5 | part``: slot 0 is the background, person i has slot i + 1.
 
 Image coordinates follow the package: the middle of the upper left pixel is (0, 0), so that x lies

@@ -11,14 +11,14 @@ class Preset:
         name (str): Name, also part of the random seed.
         min_people, max_people (int): People an image, bounds included.
         people_power (float): Numbers of people are ``min + (max - min + 1) * u ** power`` with a
-            uniform u, so that 1 spreads them evenly and more favours small groups.
+            uniform u, so that 1 spreads them evenly and more favors small groups.
         min_height, max_height (float): Height of the box around the whole body, before it is cut
             at the image border, as a fraction of the image height.
         clutter (float): Mean number of distractors behind the people.
         occluders (float): Mean number of distractors in front of people.
         crowd_region (float): Probability of an ``iscrowd`` region.
-        unlabelled (float): Probability that a person of a group carries no keypoints.
-        noise (float): Largest standard deviation of the sensor noise, in grey levels.
+        unlabeled (float): Probability that a person of a group carries no keypoints.
+        noise (float): Largest standard deviation of the sensor noise, in gray levels.
         blur (float): Probability of a slight blur.
     """
 
@@ -31,7 +31,7 @@ class Preset:
     clutter: float
     occluders: float
     crowd_region: float
-    unlabelled: float
+    unlabeled: float
     noise: float
     blur: float
 

@@ -1,4 +1,4 @@
-"""Draws one synthetic picture of a crowd; ``labels.py`` says what its labels mean."""
+"""Draws one synthetic image of a crowd; ``labels.py`` says what its labels mean."""
 
 import zlib
 
@@ -15,7 +15,7 @@ from .skeleton import pose_bodies
 
 
 def scene_generator(preset: str, seed: int, index: int) -> np.random.Generator:
-    """The source of randomness of one scene, a function of preset, seed and index only."""
+    """Random generator of one scene, determined by preset, seed and index only."""
     return np.random.default_rng([zlib.crc32(preset.encode()), seed, index])
 
 
@@ -31,7 +31,7 @@ def make_scene(
         size (tuple[int, int]): Width and height in pixels, at least 32 each.
 
     Returns:
-        Scene: The picture and its annotations; the same for the same arguments.
+        Scene: The image and its annotations; the same for the same arguments.
     """
     rules = get_preset(preset)
     if seed < 0 or index < 0:
@@ -47,7 +47,7 @@ def make_scene(
     wear = sample_wear(rng, number, len(cloth_bank()))
     limbs = build_limbs(bodies, wear)
     boxes = body_boxes(bodies, limbs, wear)
-    counted = rng.random(number) >= rules.unlabelled
+    counted = rng.random(number) >= rules.unlabeled
     counted[0] = True
     layout = Layout(bodies.joints[:, :17, :2], boxes, counted, size, rules)
     position, scale = layout.search(rng, float(np.clip(rng.uniform(-0.03, 1.05), 0, 1)))
@@ -105,7 +105,7 @@ def _put_aside(
 
 
 def _paint_crowd(rng: np.random.Generator, canvas: np.ndarray, size: tuple[int, int]) -> None:
-    """Paint a clump of small people far away, all under the same slot."""
+    """Paint a group of small people far away, all with the same slot number."""
     number = int(rng.integers(8, 16))
     bodies = pose_bodies(rng, number)
     wear = sample_wear(rng, number, len(cloth_bank()))
@@ -144,7 +144,7 @@ def _develop(
         u = ((columns - shift[:, 0]) * zoom).astype(np.int32) % side
         v = ((rows - shift[:, 1]) * zoom).astype(np.int32) % side
         image[rows, columns] *= bank[cloth[rows, columns], v, u][:, None]
-    # Uneven light, contrast and brightness of the whole picture.
+    # Uneven light, contrast and brightness of the whole image.
     light = cv2.resize(
         rng.uniform(0.82, 1.18, (3, 3)).astype(np.float32), (width, height),
         interpolation=cv2.INTER_LINEAR,

@@ -172,7 +172,7 @@ def _draw_all(jobs: list[tuple], workers: int, progress: bool) -> Iterator[tuple
         yield from show(map(_draw, jobs))
         return
     # A forked process need not import the package again, which takes seconds. OpenCV's threads do
-    # not survive a fork and are of no use on pictures this small, so they are put away before.
+    # not survive a fork and do not help with images this small, so they are turned off before.
     method = 'fork' if sys.platform == 'linux' else 'spawn'
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Mistakes that are the user's to repair, shown as one line instead of a traceback."""
+"""Errors that the user can fix, shown as one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Something is missing or does not fit; the message is one line with the remedy."""
+    """Something is missing or does not fit; the message is one line that says what to do."""
 
 
 def run_tool(main: Callable[[], None]) -> int:

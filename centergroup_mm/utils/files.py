@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and never over something that the user may want to keep."""
+"""Writing files completely or not at all, and not over existing files unless the user asks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import UserError
 
 
 def check_target(path: str | Path, overwrite: bool) -> None:
-    """Raise a UserError if a file cannot be written here, before the work begins.
+    """Raise a UserError, before any work, if a file cannot be written here.
 
     Args:
         path: the file to write.
@@ -26,9 +26,9 @@ def check_target(path: str | Path, overwrite: bool) -> None:
 
 @contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
-    """Write a file beside its place and move it there at the end, so that no half file is left.
+    """Write a file under a temporary name and rename it at the end, so that it is never incomplete.
 
-    Whatever goes wrong, a full disk or Ctrl-C, a file that was at ``path`` before stays as it was.
+    If writing fails or is interrupted, a file that was at ``path`` before is unchanged.
 
     Args:
         path: the file to write; its folder is made.

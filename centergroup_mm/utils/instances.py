@@ -1,4 +1,4 @@
-"""Poses in MMPose's own container."""
+"""Poses as MMPose's ``InstanceData``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def pose_instances(
     scores: np.ndarray,
     score_thr: float | None = None,
 ) -> InstanceData:
-    """Poses of one image as MMPose's metrics and visualizers want them.
+    """Poses of one image in the form that MMPose's metrics and visualizers expect.
 
     Axis letters: P poses, K keypoint types.
 

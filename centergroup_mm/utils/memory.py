@@ -1,4 +1,4 @@
-"""How the C library of Linux treats freed memory, which decides a fifth of a training step."""
+"""How the C library of Linux treats freed memory, which costs a fifth of a training step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _MOST = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Let this process keep freed blocks for its next allocations.
 
-    The GNU C library gives freed blocks of more than 32 MB back to the system at once, and
-    every new one is paid page by page. Maps of a batch are as large, and a training step on two
-    CPU cores makes hundreds. A process that calls this holds its peak until it ends.
+    The GNU C library returns freed blocks of more than 32 MB to the system at once, and the system
+    clears every page of a new block. The maps of a batch are that large, and a training step on two
+    CPU cores allocates hundreds of them. A process that calls this function keeps its peak memory
+    until it ends.
 
     Returns:
         bool: Whether it was done; other systems, and users who set ``MALLOC_`` variables of

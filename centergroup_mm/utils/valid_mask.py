@@ -1,8 +1,8 @@
 """The valid mask: where in the padded network input the image is.
 
-Three descriptions of the same region, one rule: the affine map of a data sample's metas
-(:func:`valid_mask`), the warp of a training crop (:func:`warp_mask`), and four numbers that an
-exported graph takes as an input (:func:`valid_box`, :func:`masks_of_boxes`).
+The region can be described by the affine map in a data sample's metadata (:func:`valid_mask`), by
+    the warp of a training crop (:func:`warp_mask`), or by four numbers that an exported graph takes
+    as an input (:func:`valid_box`, :func:`masks_of_boxes`). All three follow the same rule.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch import Tensor
 
 
 def warp_mask(mask: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Warp a mask bilinearly; inside is what stays above one half (official implementation).
+    """Warp a mask bilinearly; cells above one half are inside, as in the official implementation.
 
-    For a mask of ones that is where -0.5 < source < size - 0.5 on both axes; which side exact
-    ties fall on is up to OpenCV's fixed-point coordinates, hence the real warp.
+    For a mask of ones these are the cells with -0.5 < source < size - 0.5 on both axes. OpenCV's
+    fixed-point coordinates decide exact ties, so the mask is really warped.
 
     Args:
         mask: [h x w] bool.
@@ -61,8 +61,8 @@ def valid_mask(
     """Mask of the image inside the padded canvas of a batch.
 
     Args:
-        metas: for each image what :func:`valid_cells` reads.  An image without it fills its
-            canvas.
+        metas: for each image the metadata that :func:`valid_cells` reads.  An image without it
+            fills its canvas.
         size: (H, W) of the batch canvas in pixels; smaller images lie at its top left.
         stride: pixels of a cell of the mask.
         device: where the mask is wanted.
@@ -82,13 +82,14 @@ def valid_mask(
 
 
 def valid_box(meta: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    """Where the image lies in the network input, read from the very mask that ``predict`` uses.
+    """Where the image lies in the network input, read from the mask that ``predict`` uses.
 
     Args:
         meta: see :func:`valid_cells`.
 
     Returns:
-        x0, y0, x1, y1 in pixels of the network input; x1 and y1 are the first behind it.
+        x0, y0, x1, y1 in pixels of the network input; x1 and y1 are the first pixels after the
+        image.
     """
     mask = valid_cells(meta, 1)
     columns, rows = (np.flatnonzero(mask.any(axis)) for axis in (0, 1))
@@ -99,9 +100,9 @@ def masks_of_boxes(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
     """Valid masks at 1/4 and at full resolution, made of boxes inside an exported graph.
 
     A pixel is valid if its middle lies in the box.  Rows, columns and the mask at 1/4, every
-    fourth pixel of the full one, are exactly those of :func:`valid_mask`; the warp also cuts
-    off the few pixels at a corner where row *and* column are only partly covered by the image
-    (their shares multiply to less than one half), which four numbers cannot tell.
+    fourth pixel of the full one, are exactly those of :func:`valid_mask`; the warp also cuts off a
+    few pixels at the corners, where row *and* column are only partly covered by the image (the
+    product of the two shares is below one half), which four numbers cannot express.
 
     Args:
         boxes: [B x 4] x0, y0, x1, y1 in pixels of the network input, x1 and y1 behind it.

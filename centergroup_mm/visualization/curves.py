@@ -1,4 +1,4 @@
-"""Loss and AP over the course of a training."""
+"""Curves of the losses over a training."""
 
 from __future__ import annotations
 

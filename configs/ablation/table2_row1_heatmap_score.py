@@ -1,7 +1,7 @@
 # Table 2, row 1: poses scored by the center's heatmap.
 #
-# As row 2, but centers are not classified either: there is no such loss, and the height of the
-# center's peak is the score of its pose.
+# As row 2, but centers are not classified either. There is no loss of it, and the score of a pose
+# is the heatmap value of its center.
 #
 #   python tools/train.py configs/ablation/table2_row1_heatmap_score.py --auto-scale-lr
 _base_ = ['./table2_row2_center_classification.py']

@@ -1,7 +1,7 @@
 # Table 2, row 3: visibility from the center alone.
 #
-# As the full model of row 4, but an MLP on the center's embedding tells which joints are visible,
-# without looking at the keypoints; there are no values to attend to.
+# As the full model of row 4, but an MLP predicts from the center's embedding alone which joints are
+# visible. The attention has no value projection.
 #
 #   python tools/train.py configs/ablation/table2_row3_visibility_mlp.py --auto-scale-lr
 _base_ = ['../centergroup_w32_coco.py']

@@ -57,11 +57,9 @@ def test_poses_are_the_reference(programs, reference):
 @pytest.mark.parametrize('kind', ['photographs', 'drawn'])
 def test_poses_are_the_eager_models(programs, kind):
     if kind == 'drawn':
-        pictures = check.synthetic_pictures(4)
+        pictures = check.synthetic_images(4)
     else:
-        pictures = check.read_pictures(
-            sorted(Path(SHARED).glob('data/coco_sample/images/*.jpg'))[:4]
-        )
+        pictures = check.read_images(sorted(Path(SHARED).glob('data/coco_sample/images/*.jpg'))[:4])
     if len(pictures) < 4:
         pytest.skip(f'fewer than four photographs in {SHARED}/data/coco_sample/images')
     compared = 0

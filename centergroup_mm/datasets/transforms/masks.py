@@ -17,13 +17,14 @@ from ...utils.valid_mask import warp_mask
 def warp_masks(
     mask: np.ndarray, results: Mapping[str, Any], downsample: Sequence[int]
 ) -> list[np.ndarray]:
-    """Warp a mask as the image was, to several resolutions, by the authors' program's rule.
+    """Warp a mask like the image, to several resolutions.
 
-    A cell is inside where the bilinearly warped mask is above one half; beyond the image it is 0.
+    A cell is inside where the bilinearly warped mask is above one half, as in the official
+    implementation; outside of the image the mask is 0.
 
     Args:
         mask: [h x w] bool, of the original image.
-        results: of a pipeline behind affine transform and flip: ``input_size`` [w, h] and
+        results: results of a pipeline after affine transform and flip: ``input_size`` [w, h] and
             optionally ``warp_mat`` (original to input pixels, [2 x 3]), ``flip`` and
             ``flip_direction``.
         downsample: input pixels for each cell of the masks.
@@ -53,9 +54,9 @@ def warp_masks(
 class BottomupPaddingMask(BaseTransform):
     """Mark which cells of the network input show the image and which only padding.
 
-    MMPose's ``BottomupGetHeatmapMask`` mixes padding with regions that are not labelled; the
-    positional encoding and the choice of proposals need the padding alone.  By the rule of
-    ``warp_masks`` a cell shows the image where its source lies between -0.5 and size - 0.5.
+    MMPose's ``BottomupGetHeatmapMask`` marks padding and regions without labels in one mask. The
+    positional encoding and the choice of proposals need a mask of the padding alone.  By the rule
+    of ``warp_masks``, a cell shows the image if its source lies between -0.5 and size - 0.5.
 
     Required keys: ``img_shape`` (h, w) of the *original* image, ``input_size`` [w, h],
     optionally ``warp_mat`` (original to input pixels, [2 x 3]), ``flip`` and
@@ -91,11 +92,11 @@ class BottomupPaddingMask(BaseTransform):
 
 @TRANSFORMS.register_module()
 class CrowdHeatmapMask(BottomupGetHeatmapMask):
-    """MMPose's ``BottomupGetHeatmapMask``, by the authors' program's rule and of all regions.
+    """MMPose's ``BottomupGetHeatmapMask`` that also masks crowd regions.
 
-    COCO stores crowd regions as run-length encodings, which MMPose 1.3 passes over silently, so
-    that it masks people without keypoints but no crowds.  It also makes coarse masks from fine
-    ones; here each is warped from the original image, see ``warp_masks``.
+    COCO stores crowd regions as run-length encodings. MMPose 1.3 ignores them silently, so it masks
+    people without keypoints but no crowds.  It also makes coarse masks from fine ones; here each
+    mask is warped from the original image, as in the official implementation, see ``warp_masks``.
 
     Required keys: ``invalid_segs`` (regions without labels; default none), ``img_shape`` (h, w)
     of the *original* image, ``input_size`` [w, h], optionally ``warp_mat``, ``flip`` and
@@ -125,9 +126,9 @@ class CrowdHeatmapMask(BottomupGetHeatmapMask):
                 horizontally.
         """
         shape = tuple(results['img_shape'][:2])
-        labelled = self._segs_to_mask(results.get('invalid_segs', []), shape) == 0
-        results['heatmap_mask'] = warp_masks(labelled, results, self.downsample)
-        results['label_mask'] = warp_masks(labelled, results, self.label_downsample)
+        labeled = self._segs_to_mask(results.get('invalid_segs', []), shape) == 0
+        results['heatmap_mask'] = warp_masks(labeled, results, self.downsample)
+        results['label_mask'] = warp_masks(labeled, results, self.label_downsample)
         return results
 
     def __repr__(self) -> str:

@@ -11,14 +11,14 @@ from mmpose.registry import TRANSFORMS
 class PackMultiScaleInputs(PackPoseInputs):
     """MMPose's ``PackPoseInputs`` for one or several scales of an image.
 
-    The parent stacks a list of images, which fails where their sizes differ.
+    The parent stacks a list of images, which fails if their sizes differ.
 
     Required keys: as of the parent; ``img`` may be a list of images, with ``aug_scales``, the
     scales of all but the first of them.
 
     Args:
-        kwargs: arguments of ``PackPoseInputs``; ``aug_scales`` joins the ``meta_keys``, as
-            MMPose's estimator asks for it.
+        kwargs: arguments of ``PackPoseInputs``; ``aug_scales`` is added to the ``meta_keys``
+            because MMPose's estimator reads it.
     """
 
     def __init__(self, **kwargs) -> None:

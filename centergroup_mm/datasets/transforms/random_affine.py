@@ -1,4 +1,4 @@
-"""Random scaling, shifting and turning of training images."""
+"""Random scaling, shifting and rotating of training images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ class CenterGroupRandomAffine(BottomupRandomAffine):
     ``BottomupRandomAffine``, all of which restore HigherHRNet's and CenterGroup's augmentation:
 
     - random numbers are uniform, not truncated normal
-    - the shift is relative to the crop, not to the image ("translation 40" of the authors'
-      configs means 40 of 200 parts of the crop: 0.2)
-    - no rotation by default (authors' program, stage 2; stage 1 and the paper: 30)
-    - images without persons pass
-    - boxes stay (x1, y1, x2, y2), the extent of the warped corners
+    - the shift is relative to the crop, not to the image ("translation 40" in the official configs
+      means 40/200 of the crop: 0.2)
+    - no rotation by default, as in stage 2 of the official implementation (stage 1 and the paper:
+      30)
+    - images without people do not raise an error
+    - boxes remain (x1, y1, x2, y2), the extent of the warped corners
 
-    Joints outside of the crop keep their visibility; dropping them is the codec's business.
+    Joints outside of the crop keep their visibility; the codec drops them.
 
     Args:
         input_size: [w, h] of the network input; square, because MMPose's ``RandomFlip`` mixes

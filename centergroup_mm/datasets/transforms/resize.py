@@ -17,8 +17,8 @@ def fit_short_side(
     """Size of the network input for an image, and how much of the image it covers.
 
     The short side becomes ``short_side``, the long side follows in proportion, and both are
-    rounded up to ``size_factor``.  The long side drops a remainder below one pixel before
-    rounding up, as the authors' program does.
+    rounded up to ``size_factor``.  The long side drops a fraction of a pixel before rounding up, as
+    in the official implementation.
 
     Args:
         image_size: [w, h] of the image in pixels.
@@ -42,7 +42,7 @@ def fit_short_side(
 
 
 def pyramid_multiples(aug_scales: Sequence[float]) -> list[int]:
-    """How many times the smallest scale each scale is, the original scale 1 first.
+    """Each scale as a multiple of the smallest one, the original scale 1 first.
 
     Args:
         aug_scales: scales besides 1.
@@ -70,14 +70,15 @@ def pyramid_multiples(aug_scales: Sequence[float]) -> list[int]:
 class CenterGroupResize(BaseTransform):
     """Scale an image so that its short side fits and center it in a padded input.
 
-    The rule of the authors' program, on which the published numbers rest.  MMPose's
-    ``BottomupResize(resize_mode='expand')`` agrees for images of even size only, as it does not
-    round the center.
+    This is how the official implementation resizes, with which the published numbers were obtained.
+    MMPose's ``BottomupResize(resize_mode='expand')`` gives the same for images of even size only,
+    because it does not round the center.
 
-    For multi-scale testing the size of the *smallest* scale is rounded up and the others are
-    its multiples, so that all show the same region and their maps lie on one grid (program and
-    HigherHRNet).  MMPose's rounds each scale alone.  With scales 2, 1 and 0.5 the input at
-    scale 1 is a multiple of 128 pixels and may be larger than with a single scale.
+    For multi-scale testing the size of the *smallest* scale is rounded up and the others are its
+    multiples, so that all show the same region and their maps have a common grid (as in HigherHRNet
+    and the official implementation). MMPose's transform rounds each scale by itself.  With scales
+    2, 1 and 0.5 the input at scale 1 is a multiple of 128 pixels and may be larger than with a
+    single scale.
 
     Required keys: ``img``.
 
@@ -87,8 +88,8 @@ class CenterGroupResize(BaseTransform):
     (original to scale 1) and, with several scales, ``aug_scales``.
 
     Args:
-        input_size: short side of the input in pixels, or [w, h], of which the smaller counts.
-        size_factor: both sides become multiples of it.
+        input_size: short side of the input in pixels, or [w, h], of which the smaller is used.
+        size_factor: both sides are multiples of it.
         aug_scales: more scales for multi-scale testing (paper: 2 and 0.5).
 
     Raises:
@@ -108,7 +109,7 @@ class CenterGroupResize(BaseTransform):
         self.multiples = pyramid_multiples(self.aug_scales)
 
     def transform(self, results: dict) -> dict:
-        """Warp the image and say how."""
+        """Resize the image and add how it was done to the results."""
         image = results['img']
         height, width = image.shape[:2]
         smallest, covered = fit_short_side(

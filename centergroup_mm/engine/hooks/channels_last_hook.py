@@ -10,10 +10,10 @@ from mmpose.registry import HOOKS
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keep convolution weights channels-last, the layout CPU kernels want.
+    """Keep convolution weights in channels-last layout, which CPU kernels prefer.
 
-    Training a small HRNet on two cores becomes about one and a half times as fast; results
-    differ by rounding only.
+    Training a small HRNet on two cores becomes about one and a half times as fast. Results differ
+    by rounding only.
     """
 
     def before_run(self, runner: Runner) -> None:

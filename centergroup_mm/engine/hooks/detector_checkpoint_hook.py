@@ -9,10 +9,10 @@ from mmpose.registry import HOOKS
 
 @HOOKS.register_module()
 class DetectorCheckpointHook(Hook):
-    """Let a ``CenterGroupHead`` start from the checkpoint of a detector trained alone.
+    """Let a ``CenterGroupHead`` start from the checkpoint of a detector that was trained alone.
 
-    There the detector is the model's head; here it is a part of it, so its parameters move
-    from ``head.`` to ``head.detector.`` when the checkpoint is loaded.
+    In that checkpoint the detector is the model's head. In this model it is a part of the head, so
+    its parameters are renamed from ``head.`` to ``head.detector.`` when the checkpoint is loaded.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints made of tensors and plain Python only, which any torch can load safely."""
+"""Checkpoints of tensors and plain Python objects only, which every torch loads safely."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ BUFFER_KEYS = ('log_history', 'count_history', 'max_length')
 
 @HOOKS.register_module()
 class PlainCheckpointHook(Hook):
-    """Write checkpoints that ``torch.load(..., weights_only=True)`` takes, and resume them.
+    """Write checkpoints that ``torch.load(..., weights_only=True)`` can load, and resume from them.
 
-    mmengine 0.10 puts its log buffers and numpy arrays into the checkpoint, which torch >= 2.6
-    refuses to load: neither testing nor resuming works. This hook turns them into tensors and
-    lists when a checkpoint is saved, and back when a runner loads one. Nothing has to be
-    declared safe, so files written with it load in every program, MMPose's own tools and
-    inferencer included.
+    mmengine 0.10 stores its log buffers and numpy arrays in the checkpoint. torch >= 2.6 refuses to
+    load such a file, so that neither testing nor resuming works. This hook turns them into tensors
+    and lists when a checkpoint is saved, and back when a runner loads one. No class has to be
+    declared safe, so the files load everywhere, in MMPose's own tools and inferencer too.
     """
 
     priority = 'LOWEST'  # after the hooks that add to the checkpoint
@@ -59,9 +58,9 @@ class PlainCheckpointHook(Hook):
 
     @staticmethod
     def _keep_equal_metainfo(runner: Runner, meta: dict) -> None:
-        """Let mmengine see that the training set is the one of the checkpoint.
+        """Let mmengine see that the training dataset is that of the checkpoint.
 
-        It compares pickles, which differ between equal objects of another history.
+        It compares pickles, and those of equal objects may differ.
         """
         loop = getattr(runner, '_train_loop', None)
         dataset = getattr(getattr(loop, 'dataloader', None), 'dataset', None)
@@ -76,11 +75,11 @@ def to_plain(value: Any) -> Any:
     Log buffers become dicts of float64 tensors, arrays become lists.
 
     Args:
-        value: What mmengine or a hook put into a checkpoint.
+        value: Something that mmengine or a hook put into a checkpoint.
 
     Returns:
-        Any: The same with only types that need no unpickling of classes. An object of an
-        unknown type is kept as it is, torch will name it when the file is loaded.
+        Any: The same content in types that torch loads safely. An object of an unknown type is kept
+            as it is; torch names it when the file is loaded.
     """
     if isinstance(value, HistoryBuffer):
         log, count = value.data

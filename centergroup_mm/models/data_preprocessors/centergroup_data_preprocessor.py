@@ -16,7 +16,7 @@ class CenterGroupDataPreprocessor(PoseDataPreprocessor):
     meta ``scale_shapes`` of each data sample says the (h, w) of its image at every scale, which
     ``MixedSizePoseEstimator`` reads.
 
-    Training, and one scale, are the parent's.
+    Training, and testing at one scale, are unchanged.
 
     Args:
         kwargs: as of ``PoseDataPreprocessor``.

@@ -1,10 +1,11 @@
 """The tensor core of CenterGroup: pure torch, fixed shapes, boolean masks.
 
-Nothing here imports mmengine or mmpose, reads metas or changes its shape with the content
-of an image, so every function compiles, exports and can be tested alone.  Axis letters:
+Nothing here imports mmengine or mmpose or reads the metadata of data samples, and no shape depends
+on what an image shows. Every function can therefore be compiled, exported and tested by itself.
+Axis letters:
 
 - B: images (with flip test first all images, then all mirrored images)
-- T: heatmap types (K joints, then one center), R: ranks, that is slots a type has
+- T: heatmap types (K joints, then one center), R: ranks, the slots of each type
 - C: center proposals, M = K * R keypoint proposals, slot = type * R + rank
 - D: embedding channels, H and W: size of the network input in pixels
 

@@ -1,8 +1,9 @@
 """Small networks that turn backbone features into embeddings, on whole maps or around points.
 
-A value between four cells depends on a window of 10 x 10 cells of the backbone map.  The
-convolutions of one window cost what those of some 34 cells of a whole map do, so that up to 480
-points of an input of 512 x 512 pixels are cheaper alone.
+With two residual blocks, a value that is interpolated between four cells depends on a 10x10 window
+of the backbone's map. The convolutions of one window cost as much as those of about 34 cells of a
+whole map. For an input of 512 x 512 pixels, windows around up to 480 points are therefore cheaper
+than the whole map.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class ResidualBlock(nn.Module):
         return self.bn2(self.conv2(y)).add_(x).relu_()  # in place: these maps are large
 
     def on_windows(self, x: Tensor, inside: Tensor) -> Tensor:
-        """The same for the inner part of windows, see ``EmbeddingCNN.on_windows``.
+        """Apply the block to the inner part of windows, see ``EmbeddingCNN.on_windows``.
 
         Args:
             x: [N x D x s x s], zero beyond the map.
@@ -72,7 +73,7 @@ class ResidualBlock(nn.Module):
 class EmbeddingCNN(nn.Sequential):
     """Backbone features to embeddings: a 1x1 convolution and residual blocks.
 
-    Two blocks as in the authors' program; the paper's Section 5.3 speaks of one.
+    Two blocks as in the official implementation; the paper's Section 5.3 has one.
 
     Args:
         in_channels: channels of the backbone's 1/4 map.
@@ -80,7 +81,7 @@ class EmbeddingCNN(nn.Sequential):
         num_blocks: residual blocks.
 
     Attributes:
-        reach: how many cells around its own an output depends on.
+        reach: radius in cells of the region that an output depends on.
     """
 
     def __init__(self, in_channels: int, channels: int = 128, num_blocks: int = 2) -> None:
@@ -93,10 +94,10 @@ class EmbeddingCNN(nn.Sequential):
         self.reach = 2 * num_blocks
 
     def on_windows(self, windows: Tensor, inside: Tensor) -> Tensor:
-        """The four cells in the middle of windows, as of the whole map.
+        """Outputs for the four cells in the middle of windows, equal to those of the whole map.
 
-        Convolutions pad whole maps with zeros, so what lies beyond the map is made zero before
-        each of them.
+        Convolutions pad whole maps with zeros, so everything outside of the map is set to zero
+        before each convolution.
 
         Args:
             windows: [N x in_channels x s x s] with s = 2 ``reach`` + 2, and anything finite
@@ -115,10 +116,10 @@ class EmbeddingCNN(nn.Sequential):
 
 
 def window_cost(cnn: EmbeddingCNN) -> float:
-    """Cells of a whole map whose convolutions take as long as those of one window.
+    """Number of cells of a whole map whose convolutions take as long as those of one window.
 
-    The mean area of the outputs of its convolutions, and a seventh for their being small, as
-    measured on a CPU.
+    This is the mean area of the outputs of its convolutions, plus a seventh because small
+    convolutions are slower, as measured on a CPU.
     """
     outputs = [side * side for side in range(2, 2 * cnn.reach + 1, 2)] or [4]
     return 8 / 7 * sum(outputs) / len(outputs)
@@ -127,10 +128,10 @@ def window_cost(cnn: EmbeddingCNN) -> float:
 def embed_windows(
     cnn: EmbeddingCNN, features: Tensor, images: Tensor, points: Tensor, size: tuple[int, int]
 ) -> Tensor:
-    """Embeddings at points: ``sample_at(cnn(features), points, size)``, rounding apart.
+    """Embeddings at points, equal to ``sample_at(cnn(features), points, size)`` up to rounding.
 
     Args:
-        cnn: in evaluation mode, as batch statistics are those of whole maps.
+        cnn: in evaluation mode, because batch statistics are those of whole maps.
         features: backbone maps at 1/4, [B x C x h x w].
         images: [N] int64, the image of each point.
         points: [N x 2] (x, y) in whole pixels of the network input.
@@ -145,7 +146,7 @@ def embed_windows(
 
 
 def cut_windows(maps: Tensor, images: Tensor, cells: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """Cut square windows, of which a part may lie beyond the map.
+    """Cut square windows, which may lie partly outside of the map.
 
     Args:
         maps: [B x C x h x w].
@@ -166,7 +167,7 @@ def cut_windows(maps: Tensor, images: Tensor, cells: Tensor, reach: int) -> tupl
     inside = inside & ((columns >= 0) & (columns < width))[:, None]
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
     index = (images[:, None, None] * height + rows[:, :, None]) * width + columns[:, None]
-    # Cells side by side: one copy for each, and the layout that convolutions like.
+    # Channels last: one copy for each cell, and the layout that convolutions prefer.
     cells = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
     windows = cells.index_select(0, index.flatten()).view(*index.shape, maps.shape[1])
     return windows.permute(0, 3, 1, 2), inside[:, None].to(maps.dtype)

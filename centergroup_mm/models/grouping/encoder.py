@@ -8,8 +8,8 @@ from torch import Tensor, nn
 class EncoderLayer(nn.Module):
     """Post-norm self-attention and MLP whose output is added once more to its input.
 
-    The additional skip after the last layer norm and the encoding that joins queries and keys
-    only follow the authors' program.
+    Two details follow the official implementation: the additional skip connection after the last
+    layer norm, and the encoding that is added to queries and keys only.
 
     Args:
         channels: D.

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from .sampling import bilinear_corners
 
-# Now and then the first sine of a process is off by 1e-4 in all but one of the threads that share
-# it (seen with torch 2.13 and its MKL).  One number is the work of one thread.
+# The first sine that a process computes in several threads is sometimes off by 1e-4 in all but one
+# of them (seen with torch 2.13 and its MKL). Computing the sine of one number, which takes one
+# thread, avoids this.
 torch.zeros(1, device='cpu').sin()
 
 
@@ -19,16 +20,16 @@ def sine_encoding_at(
     channels: int = 128,
     temperature: float = 10000.0,
 ) -> Tensor:
-    """Two-dimensional sine encoding of the place inside the picture.
+    """Two-dimensional sine encoding of the position inside the image.
 
-    Positions are counted in valid cells of the 1/4 map: they start at 1 at the picture's first
-    row or column, are 0 before it and stay at their maximum behind it, so padding does not
-    shift the picture.  Half of the channels encode y, the other half x, sine and cosine
-    alternating.  As in the authors' program the *encodings* of the four neighbouring cells are
+    Positions are counted in valid cells of the 1/4 map. They are 1 in the first row or column of
+    the image, 0 before it, and keep their maximum after it, so that padding does not change them.
+    The first half of the channels encodes y, the second half x, with sine and cosine alternating.
+    As in the official implementation, the *encodings* of the four neighboring cells are
     interpolated, not the positions.
 
     Args:
-        mask: [B x h x w], 1 inside the picture and 0 in the padding.
+        mask: [B x h x w], 1 on the image and 0 in the padding.
         points: [B x P x 2] (x, y) in whole pixels of the network input.
         size: (H, W) of the network input.
         channels: D, divisible by 4.

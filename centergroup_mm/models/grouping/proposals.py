@@ -53,7 +53,7 @@ def window_maximum(maps: Tensor, size: int) -> Tensor:
     """Maximum over a centered ``size`` x ``size`` window, equal to a max-pool with stride 1.
 
     A square maximum is a maximum along rows of a maximum along columns, and a run of n values
-    takes log2(n) shifted maxima; on a CPU this is some thirty times faster than ``max_pool2d``.
+    takes log2(n) shifted maxima; on a CPU this is about thirty times as fast as ``max_pool2d``.
 
     Args:
         maps: [B x T x H x W].
@@ -80,37 +80,37 @@ def window_maximum(maps: Tensor, size: int) -> Tensor:
 
 
 def find_peaks(maps: Tensor, size: int) -> Tensor:
-    """The maps with everything that is not the maximum of its window set to zero."""
+    """The maps with all values that are not the maximum of their window set to zero."""
     return torch.where(window_maximum(maps, size) == maps, maps, 0.0)
 
 
 def _ranked(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The highest values along the last axis and their indices, the first of equals leading."""
+    """The highest values along the last axis and their indices; equal values keep their order."""
     values, index = values.sort(stable=True, dim=-1, descending=True)
     return values[..., :count], index[..., :count]
 
 
 def _best_groups(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Groups that hold the ``count`` highest values, in the order in which they come.
+    """Groups that contain the ``count`` highest values, in their original order.
 
     Args:
-        values: [B x T x G x L], G groups of L neighbours.
+        values: [B x T x G x L], G groups of L neighbors.
         count: groups wanted.
 
     Returns:
         - [B x T x count x L] the groups
-        - [B x T x count] their number, ascending
+        - [B x T x count] their indices, ascending
     """
     order = _ranked(values.amax(-1), count)[1].sort(-1).values
     return values.gather(2, order[..., None].expand(-1, -1, -1, values.shape[-1])), order
 
 
 def rank_values(maps: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The highest values of every map; of equal values the one first in row-major order leads.
+    """The highest values of every map; equal values are in row-major order.
 
-    ``torch.topk`` leaves the order of equal values open, and each backend has its own; ONNX
-    fixes it as here.  Only the rows, and of those the cells of a few pixels, with the highest
-    maxima can hold the highest values, so that little is left to sort.
+    ``torch.topk`` does not define the order of equal values, and every backend has its own; ONNX
+    defines it as here. The highest values can only be in the rows with the highest maxima, and
+    there in the short runs of pixels with the highest maxima, so only few values are sorted.
 
     Args:
         maps: [B x T x H x W].
@@ -143,17 +143,17 @@ def select_proposals(
 ) -> Proposals:
     """Non-maximum suppression and the best ``num_slots`` peaks of every type.
 
-    The defaults are the authors' program's; the paper (supplement C.2) names 0.01 and 5.
-    Equal peaks rank in row-major order, here and in an exported graph.
+    The defaults are those of the official implementation; the paper (supplement C.2) has 0.01 and
+    5. Equal peaks rank in row-major order, here and in an exported graph.
 
     Args:
         maps: heatmaps [B x T x H x W] at input resolution, zero in the padding.
         num_slots: ranks kept for each type.
         nms_size: odd window of the suppression in pixels.
-        score_thr: peaks at least this high are kept,
-        min_slots: and so are the first ``min_slots`` of each type, however low.
+        score_thr: peaks that are at least this high are valid.
+        min_slots: the first ``min_slots`` peaks of each type are valid, however low.
         allowed: [B x H x W] bool; False where no proposal may take part (padding, crowds).
-            Such peaks still take slots, as in the authors' program.
+            Such peaks still take slots, as in the official implementation.
 
     Returns:
         Proposals [B x T x R ...] with R = ``num_slots``.

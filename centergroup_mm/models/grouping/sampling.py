@@ -1,4 +1,4 @@
-"""Reading maps at points without upsampling them."""
+"""Values of maps at points, without upsampling the maps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor
 def sample_at(maps: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """Values that bilinear upsampling to ``size`` would have at whole-pixel points.
 
-    The authors' program upsamples 128-channel maps to the input resolution and indexes them;
-    reading the four neighbours of each point gives the same numbers (``align_corners=False``).
+    The official implementation upsamples maps of 128 channels to the input resolution and indexes
+    them. Interpolating the four neighbors of each point gives the same numbers
+    (``align_corners=False``).
 
     Args:
         maps: [B x D x h x w].

@@ -1,4 +1,4 @@
-"""Several views of the same people: the mirrored image of a flip test, and other scales."""
+"""Merging of views: the image and the mirrored image of a flip test, and other scales."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .proposals import Proposals, merge_heatmap_levels
 
 
 def mirror_heatmaps(maps: Tensor, flip_indices: Tensor) -> Tensor:
-    """Bring heatmaps of the mirrored image back: mirrored, left and right types swapped.
+    """Map heatmaps of the mirrored image back to the original: mirror them and swap left and right.
 
     Args:
         maps: [B x T x H x W].
@@ -50,7 +50,7 @@ def merge_heatmaps(
 
 
 def mirror_proposals(proposals: Proposals, flip_indices: Tensor, width: int) -> Proposals:
-    """Peaks as the mirrored image shows them; rank r stays paired with rank r.
+    """Peaks in the coordinates of the mirrored image; each keeps its rank.
 
     Args:
         proposals: [B x T x R ...].
@@ -63,11 +63,11 @@ def mirror_proposals(proposals: Proposals, flip_indices: Tensor, width: int) -> 
 
 
 def merge_mirrored(output: GroupingOutput, flip_indices: Tensor, width: int) -> GroupingOutput:
-    """Average what both views say of a center; each joint's place from the surer view.
+    """Merge the predictions of both views for each center.
 
-    Centers are paired by mirrored position, which :func:`mirror_proposals` makes their slot.
-    Person and visibility logits are averaged, and a joint's location is taken from the view
-    with the larger visibility logit, the original on ties (official implementation).
+    Centers with the same slot are paired, because :func:`mirror_proposals` keeps the slots. Person
+    and visibility logits are averaged, and a joint's location is taken from the view with the
+    larger visibility logit, the original on ties (official implementation).
 
     Args:
         output: of 2 B views, first all images and then all mirrored images.
@@ -83,7 +83,7 @@ def merge_mirrored(output: GroupingOutput, flip_indices: Tensor, width: int) -> 
     take_flipped = (flipped > original)[..., None]
 
     def pick(points: Tensor) -> Tensor:
-        """Each joint from the surer view, in the coordinates of the unmirrored one."""
+        """Each joint from the view with the larger logit, in coordinates of the original one."""
         mirrored = points[half:][:, :, flip_indices]
         x, y = mirrored.unbind(-1)
         return torch.where(take_flipped, torch.stack([width - 1 - x, y], dim=-1), points[:half])

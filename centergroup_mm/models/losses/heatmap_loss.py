@@ -12,14 +12,14 @@ from torch import Tensor, nn
 class MultiLevelHeatmapLoss(nn.Module):
     """Masked mean squared error, averaged within a level and summed over levels.
 
-    The mean runs over all cells, masked ones included, as in HigherHRNet and in the authors'
-    program.
+    The mean is over all cells, masked ones included, as in HigherHRNet and in the official
+    implementation.
 
     Args:
         loss_weight: factor of the sum (CenterGroup: 10, the detector alone: 1).
-        foreground_weight: a cell counts 1 + ``foreground_weight`` * target.  The default 0 is
-            the plain error; small models trained from scratch for a short time need more, or
-            the empty background keeps them at zero.
+        foreground_weight: the error of a cell is multiplied by 1 + ``foreground_weight`` * target.
+            The default 0 is the plain error. Small models that are trained from scratch for a short
+            time need more, because the empty background would keep their heatmaps at zero.
     """
 
     def __init__(self, loss_weight: float = 1.0, foreground_weight: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Which detected center stands for which annotated person (paper, supplement B)."""
+"""Matching of detected centers to annotated people (paper, supplement B)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def center_cost(points: Tensor, centers: Tensor, areas: Tensor, falloff: float) 
 
 
 def match_greedily(cost: np.ndarray, max_cost: float) -> tuple[np.ndarray, np.ndarray]:
-    """Take the cheapest possible pair again and again, as the authors' program does."""
+    """Take the cheapest remaining pair again and again, as in the official implementation."""
     rows, columns = [], []
     free = cost <= max_cost
     while free.any():
@@ -43,13 +43,14 @@ def match_greedily(cost: np.ndarray, max_cost: float) -> tuple[np.ndarray, np.nd
 class CenterHungarianAssigner:
     """Bipartite matching of detected centers to annotated persons.
 
-    Cost, falloff and threshold default to the authors' program's, the matching to the
-    Hungarian algorithm of the paper.  The paper's own constants are ``falloff=0.15,
-    max_cost=0.5``; the program's greedy matching is ``matching='greedy'``.
+    The defaults of cost, falloff and threshold are those of the official implementation. The
+    default algorithm is the Hungarian one, as in the paper. The paper's constants are
+    ``falloff=0.15, max_cost=0.5``; the official implementation's algorithm is
+    ``matching='greedy'``.
 
     Args:
-        falloff: k of Eq. 12; the program doubles the paper's 0.15.
-        max_cost: pairs that cost more are impossible.
+        falloff: k of Eq. 12; the official implementation doubles the paper's 0.15.
+        max_cost: pairs that cost more are never matched.
         matching: 'hungarian' or 'greedy'.
 
     Raises:
@@ -86,8 +87,8 @@ class CenterHungarianAssigner:
         if self.matching == 'greedy':
             rows, columns = match_greedily(cost, self.max_cost)
         else:
-            # An impossible pair must never be worth giving up a possible one, and the solver
-            # wants finite numbers: any constant above the number of pairs does both.
+            # No impossible pair may replace a possible one, and the solver needs finite numbers: a
+            # constant above the number of pairs ensures both.
             possible = np.where(cost <= self.max_cost, cost, 1.0 + min(cost.shape))
             rows, columns = linear_sum_assignment(possible)
             kept = cost[rows, columns] <= self.max_cost
