@@ -4,11 +4,10 @@
 mmcv-lite, a missing torchvision or a recent setuptools leave (see ``compat.py``), and registers
 everything the package adds in MMPose's registries:
 
-- codecs: ``AttentionGroupingCodec``, ``MoveNetCodec``;
+- codecs: ``AttentionGroupingCodec``;
 - datasets: the transforms MMPose lacks;
 - models: ``CenterHigherHRNetHead``, ``CenterGroupNeck``, ``AttentionGrouping``,
-  ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``,
-  ``MoveNetMobileNetV2``, ``MoveNetFPN``, ``MoveNetHead``, ``MoveNetLoss``;
+  ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``;
 - engine: ``PlainCheckpointHook``, ``DetectorCheckpointHook`` and ``ChannelsLastHook``.
 
 Configs do it with ``custom_imports = dict(imports=['centergroup_mm'])``. Outside a config,
@@ -16,9 +15,11 @@ import this package before ``mmpose.models`` or ``mmpose.visualization``.
 """
 
 from .compat import prepare
+from .utils.moved import install
 from .version import __version__
 
 prepare()
+install()
 
 from . import codecs, datasets, engine, models, visualization  # noqa: E402
 

@@ -17,7 +17,6 @@ channels = 64
 width = 16
 # The 1/4 map feeds heatmaps and embeddings alike: its branch is wider than HRNet's rule says.
 finest = 32
-num_joints = 17
 input_size = (256, 256)
 
 codec = dict(
@@ -54,13 +53,13 @@ model = dict(
                 num_channels=(finest, 2 * width, 4 * width, 8 * width)))),
     head=dict(
         type='CenterGroupHead',
+        metainfo='CocoDataset',
         # scenes of the demo preset have at most six people; crowds are tested with 30 slots
         num_slots=12,
         detector=dict(
             type='CenterHigherHRNetHead',
             in_channels=finest,
             deconv_channels=width,
-            num_joints=num_joints,
             with_tags=False,
             num_blocks=1,
             init_cfg=dict(
@@ -72,7 +71,6 @@ model = dict(
         neck=dict(
             type='CenterGroupNeck',
             in_channels=finest,
-            num_joints=num_joints,
             channels=channels,
             # a 1x1 convolution: residual blocks here would cost as much as the whole detector
             num_blocks=0,
@@ -80,17 +78,10 @@ model = dict(
             dropout=0.0),
         grouping=dict(
             type='AttentionGrouping',
-            num_joints=num_joints,
             channels=channels,
             head_channels=16,
             mlp_channels=channels),
-        loss=dict(
-            type='CenterGroupLoss',
-            sigmas=[
-                0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
-                0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089
-            ],
-            location_weight=0.1),
+        loss=dict(type='CenterGroupLoss', location_weight=0.1),
         decoder=codec),
     test_cfg=dict(flip_test=True, multiscale_test=False, score_thr=0.0))
 

@@ -12,7 +12,6 @@ load_from_hint = ('train stage 1 with `python tools/train.py '
                   'configs/higherhrnet_center_w32_coco.py` and pass its checkpoint with '
                   '`--cfg-options load_from=PATH`')
 
-num_joints = 17
 codec = dict(type='AttentionGroupingCodec', input_size=(512, 512), sigma=2)
 
 model = dict(
@@ -20,24 +19,20 @@ model = dict(
     backbone=dict(norm_eval=True, norm_cfg=dict(type='BN', requires_grad=False)),
     head=dict(
         type='CenterGroupHead',
+        metainfo=_base_.dataset_type,
         freeze_detector_bn=True,
         detector=dict(
             type='CenterHigherHRNetHead',
             in_channels=32,
-            num_joints=num_joints,
             heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=10.0)),
-        neck=dict(type='CenterGroupNeck', in_channels=32, num_joints=num_joints),
-        grouping=dict(type='AttentionGrouping', num_joints=num_joints),
+        neck=dict(type='CenterGroupNeck', in_channels=32),
+        grouping=dict(type='AttentionGrouping'),
         loss=dict(
             type='CenterGroupLoss',
             assigner=dict(type='CenterHungarianAssigner'),
             center_weight=1.0,
             visibility_weight=1.0,
-            location_weight=0.02,
-            sigmas=[
-                0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
-                0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089
-            ]),
+            location_weight=0.02),
         decoder=codec))
 
 train_pipeline = [

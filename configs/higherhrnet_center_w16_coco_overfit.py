@@ -8,9 +8,6 @@ codec = dict(
     input_size=_base_.input_size,
     sigma=2,
     with_center=True,
-    decode_keypoint_order=[
-        0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16
-    ],
     decode_max_instances=30)
 
 load_from = None  # from scratch
@@ -19,7 +16,7 @@ model = dict(
         _delete_=True,
         type='CenterHigherHRNetHead',
         in_channels=_base_.width,
-        num_joints=17,
+        metainfo=_base_.dataset_type,
         with_center=True,
         init_cfg=_base_.detector_init,
         heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=1.0),

@@ -8,16 +8,11 @@ _base_ = [
     './_base_/models/hrnet_w32.py', './_base_/schedules/higherhrnet_300e.py'
 ]
 
-num_joints = 17
-with_center = True
 codec = dict(
     type='CenterAssociativeEmbedding',
     input_size=(512, 512),
     sigma=2,
-    with_center=with_center,
-    decode_keypoint_order=[
-        0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16
-    ],
+    with_center=True,
     decode_max_instances=30)
 
 model = dict(
@@ -30,8 +25,8 @@ model = dict(
     head=dict(
         type='CenterHigherHRNetHead',
         in_channels=32,
-        num_joints=num_joints,
-        with_center=with_center,
+        metainfo=_base_.dataset_type,
+        with_center=True,
         heatmap_loss=dict(type='MultiLevelHeatmapLoss', loss_weight=1.0),
         tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001, push_loss_factor=0.5),
         decoder=codec))

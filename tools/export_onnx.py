@@ -143,8 +143,7 @@ def describe(found: check.Agreement, untied: check.Agreement, tied: int) -> str:
 def main() -> None:
     """Export and check."""
     args = parse_args()
-    cfg = checks.load_config(args.config)
-    cli.apply_options(cfg, args.cfg_options)
+    cfg = checks.load_config(args.config, args.cfg_options)
     if args.check_only:
         if not Path(args.out).is_file():
             raise UserError(f'{args.out} not found: leave out --check-only to export it')

@@ -64,7 +64,7 @@ def parse_args() -> argparse.Namespace:
 
 def configure(args: argparse.Namespace) -> Config:
     """Read the config and put the arguments into it."""
-    cfg = checks.load_config(args.config)
+    cfg = checks.load_config(args.config, args.cfg_options)
     cli.apply_common_arguments(cfg, args)
     cfg.load_from, cfg.resume = args.checkpoint, False
     cli.apply_visualization(cfg, args, window=args.show and not args.badcase)

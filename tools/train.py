@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
 
 def configure(args: argparse.Namespace) -> Config:
     """Read the config and put the arguments into it."""
-    cfg = checks.load_config(args.config)
+    cfg = checks.load_config(args.config, args.cfg_options)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cli.apply_common_arguments(cfg, args)

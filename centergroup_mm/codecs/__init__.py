@@ -1,7 +1,6 @@
-"""Codecs: heatmap targets with centers, and poses from attention, tags or one shot."""
+"""Codecs: heatmap targets with centers, and poses from attention or from tags."""
 
 from .attention_grouping import AttentionGroupingCodec
 from .center_associative_embedding import CenterAssociativeEmbedding
-from .movenet_codec import MoveNetCodec
 
-__all__ = ['AttentionGroupingCodec', 'CenterAssociativeEmbedding', 'MoveNetCodec']
+__all__ = ['AttentionGroupingCodec', 'CenterAssociativeEmbedding']

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS, MODELS
+from mmpose.registry import MODELS
 
 from ..checkpoints.load import check_model_weights
 from ..utils.errors import UserError
+from ..utils.skeleton import read_metainfo
 from .graph import InferenceGraph
 
 
@@ -60,17 +60,19 @@ def describe(cfg: Config) -> dict[str, Any]:
             is unknown.
     """
     dataset = cfg.test_dataloader.dataset
-    metainfo = dataset.get('metainfo') or DATASETS.get(dataset.type).METAINFO
-    info = parse_pose_metainfo(copy.deepcopy(dict(metainfo)))
+    try:
+        skeleton = read_metainfo(dataset.get('metainfo') or dataset.type)
+    except ValueError as error:
+        raise UserError(f'test_dataloader: {error}') from error
     return dict(
         config=Path(cfg.filename or '').name,
         layout='BHWC',
         colour='BGR',
         **_describe_resize(dataset),
         flip_test=bool((cfg.model.get('test_cfg') or {}).get('flip_test', False)),
-        joints=[info['keypoint_id2name'][i] for i in range(info['num_keypoints'])],
-        skeleton=[[int(a), int(b)] for a, b in info['skeleton_links']],
-        flip_indices=[int(i) for i in info['flip_indices']],
+        joints=list(skeleton.names),
+        skeleton=[list(link) for link in skeleton.links],
+        flip_indices=list(skeleton.flip_indices),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from mmengine.config import Config
 
 from .errors import UserError
+from .moved import moved_config, reason_of
+from .skeleton_checks import check_annotations, check_numbers, distribute_metainfo
 
 #: how to get a data set, for configs that have no ``data_hint`` of their own
 DATA_HINTS = {
@@ -22,14 +24,43 @@ DATA_HINTS = {
 OTHER_HINT = 'put it there, or say where it is with --cfg-options {loader}.dataset.data_root=PATH'
 
 
-def load_config(path: str) -> Config:
-    """Read a config file, or say in one line why not."""
+def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
+    """Read a config file and hand its skeleton to all parts, or say in one line why not.
+
+    Args:
+        path: The config file.
+        options: Settings of ``--cfg-options`` that replace the config's.
+
+    Returns:
+        Config: The top-level ``metainfo``, if there is one, is that of datasets and head too.
+
+    Raises:
+        UserError: The file is missing or cannot be read, the options do not fit, or parts of the
+            config differ in their keypoints.
+    """
     if not osp.isfile(path):
         raise UserError(f'config not found: {osp.abspath(path)}')
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
+    except ImportError as error:
+        raise UserError(f'config {path} imports what is not there: {reason_of(error)}') from error
     except (OSError, SyntaxError) as error:
-        raise UserError(f'config {path} cannot be read: {error}') from error
+        hint = moved_config(str(error.filename or ''))  # the missing base
+        raise UserError(
+            f'config {path} cannot be read: {error}' + (f'; {hint}' if hint else '')
+        ) from error
+    merge_options(cfg, options or {})
+    distribute_metainfo(cfg)
+    check_numbers(cfg)
+    return cfg
+
+
+def merge_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Replace settings of a config by those of ``--cfg-options``."""
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError) as error:
+        raise UserError(f'--cfg-options do not fit the config: {error}') from error
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
@@ -91,6 +122,8 @@ def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
         raise UserError(
             f'{loader}: annotation file missing, looked for {osp.abspath(annotations)}; {hint}'
         )
+    if not is_remote(annotations):
+        check_annotations(f'{loader}.dataset', dataset, annotations)
     for prefix in (dataset.get('data_prefix') or {}).values():
         folder = Path(osp.join(root, prefix))
         if not is_remote(str(folder)) and not (folder.is_dir() and any(folder.iterdir())):

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from .checks import merge_options
 from .errors import UserError
 from .memory import keep_freed_memory
 
@@ -120,11 +121,8 @@ def apply_badcase(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Merge ``--cfg-options``, last so that they win."""
-    try:
-        cfg.merge_from_dict(options)
-    except (KeyError, TypeError) as error:
-        raise UserError(f'--cfg-options do not fit the config: {error}') from error
+    """Merge ``--cfg-options`` once more, last so that they win over the other arguments."""
+    merge_options(cfg, options)
 
 
 def prepare_run(cfg: Config) -> None:

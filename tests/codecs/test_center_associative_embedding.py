@@ -12,12 +12,12 @@ SIZE = (128, 96)
 RNG = np.random.default_rng(0)
 
 
-def scene(num_joints: int = 17) -> tuple[np.ndarray, np.ndarray]:
+def scene(num_keypoints: int = 17) -> tuple[np.ndarray, np.ndarray]:
     """Two persons [2 x K x 2] on either side of the input, some joints unlabelled."""
-    grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)[:num_joints]
-    points = grid * (13.0, 17.0) + RNG.uniform(5, 8, (2, num_joints, 2))
+    grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)[:num_keypoints]
+    points = grid * (13.0, 17.0) + RNG.uniform(5, 8, (2, num_keypoints, 2))
     points[1, :, 0] += 62
-    visible = np.ones((2, num_joints), dtype=np.float32)
+    visible = np.ones((2, num_keypoints), dtype=np.float32)
     visible[0, 3] = visible[1, 8] = 0
     return points.astype(np.float32), visible
 
@@ -39,13 +39,13 @@ def decode(codec, encoded, tag_of_person=(0.0, 5.0), views=1):
 
 @pytest.mark.parametrize('with_center', [True, False])
 @pytest.mark.parametrize('stride', [1, 2])
-@pytest.mark.parametrize('num_joints', [17, 14])
-def test_round_trip(with_center, stride, num_joints):
-    points, visible = scene(num_joints)
+@pytest.mark.parametrize('num_keypoints', [17, 14])
+def test_round_trip(with_center, stride, num_keypoints):
+    points, visible = scene(num_keypoints)
     codec = CenterAssociativeEmbedding(SIZE, with_center=with_center, decode_stride=stride)
     encoded = codec.encode(points, visible)
     keypoints, scores, pose_scores = (batch[0] for batch in decode(codec, encoded))
-    assert keypoints.shape == (2, num_joints, 2) and scores.shape == (2, num_joints)
+    assert keypoints.shape == (2, num_keypoints, 2) and scores.shape == (2, num_keypoints)
     assert pose_scores.shape == (2,)
     order = np.argsort(keypoints[..., 0].mean(1))
     distance = np.linalg.norm(keypoints[order] - points, axis=-1)[visible > 0]

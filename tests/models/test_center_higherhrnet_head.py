@@ -18,7 +18,7 @@ from ..parity.conftest import FOLDER, Reference, files_of
 
 SIZE = (64, 96)  # (h, w)
 FLIP = [0, 2, 1]
-NUM_JOINTS = 3
+NUM_KEYPOINTS = 3
 
 
 def codec(**kwargs) -> dict:
@@ -29,7 +29,7 @@ def build(**kwargs) -> CenterHigherHRNetHead:
     torch.manual_seed(0)
     options = dict(
         in_channels=8,
-        num_joints=NUM_JOINTS,
+        num_keypoints=NUM_KEYPOINTS,
         num_blocks=1,
         tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.001),
         decoder=codec(decode_keypoint_thr=0.0),
@@ -42,7 +42,7 @@ def samples_of(*numbers: int, size: tuple[int, int] = SIZE) -> list[PoseDataSamp
     rng = np.random.default_rng(0)
     samples = []
     for number in numbers:
-        points = rng.uniform(0, 1, (number, NUM_JOINTS, 2)) * size[::-1]
+        points = rng.uniform(0, 1, (number, NUM_KEYPOINTS, 2)) * size[::-1]
         encoded = CenterAssociativeEmbedding(size[::-1]).encode(points)
         fields = MultilevelPixelData()
         fields.heatmaps = encoded['heatmaps']
@@ -88,7 +88,7 @@ def test_parameters_are_the_release(name, channels, joints, number):
 def test_shapes(with_center, with_tags):
     head = build(with_center=with_center, with_tags=with_tags, tag_loss=None, decoder=None)
     heatmaps, tags = head.split(head((features(),)))
-    num_types = NUM_JOINTS + with_center
+    num_types = NUM_KEYPOINTS + with_center
     assert [tuple(level.shape) for level in heatmaps] == [
         (2, num_types, 16, 24),
         (2, num_types, 32, 48),
@@ -179,14 +179,14 @@ def head(monkeypatch) -> CenterHigherHRNetHead:
 
 def mirror(maps: list[torch.Tensor]) -> list[torch.Tensor]:
     """What a perfect network would say to the mirrored canvas."""
-    types = torch.tensor([*FLIP, NUM_JOINTS])
-    with_tags = torch.cat([types, types + NUM_JOINTS + 1])
+    types = torch.tensor([*FLIP, NUM_KEYPOINTS])
+    with_tags = torch.cat([types, types + NUM_KEYPOINTS + 1])
     return [maps[0].flip(-1)[:, with_tags], maps[1].flip(-1)[:, types]]
 
 
 def scene(points: list[list[tuple[float, float]]], size=SIZE) -> tuple[torch.Tensor, torch.Tensor]:
     """Maps that a perfect head would give: one tag for each person."""
-    points = np.array(points).reshape(-1, NUM_JOINTS, 2)
+    points = np.array(points).reshape(-1, NUM_KEYPOINTS, 2)
     quarter, half = CenterAssociativeEmbedding(size[::-1]).encode(points)['heatmaps']
     tags = np.full_like(quarter, -20)
     for tag, person in enumerate(points):

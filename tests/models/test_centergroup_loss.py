@@ -66,26 +66,26 @@ def test_unknown_matching_is_refused():
         CenterHungarianAssigner(matching='random')
 
 
-def persons(num: int, num_joints: int = 3) -> PersonTargets:
+def persons(num: int, num_keypoints: int = 3) -> PersonTargets:
     """People in a row, 40 pixels apart."""
     at = torch.arange(num).float() * 40 + 20
-    joints = torch.stack([at, at], -1)[:, None].repeat(1, num_joints + 1, 1)
+    joints = torch.stack([at, at], -1)[:, None].repeat(1, num_keypoints + 1, 1)
     return PersonTargets(
         joints,
-        torch.ones(num, num_joints + 1, dtype=torch.bool),
+        torch.ones(num, num_keypoints + 1, dtype=torch.bool),
         torch.full((num, 2), 30.0),
         torch.ones(num, dtype=torch.bool),
     )
 
 
-def outputs_for(centers: torch.Tensor, num_joints: int = 3):
+def outputs_for(centers: torch.Tensor, num_keypoints: int = 3):
     """Two modules' outputs that say every joint is at its center."""
     batch, num = centers.shape[:2]
     leaf = [
-        torch.zeros(batch, num, num_joints, requires_grad=True),
+        torch.zeros(batch, num, num_keypoints, requires_grad=True),
         torch.zeros(batch, num, requires_grad=True),
     ]
-    points = centers[:, :, None].repeat(1, 1, num_joints, 1).float().requires_grad_()
+    points = centers[:, :, None].repeat(1, 1, num_keypoints, 1).float().requires_grad_()
     return [GroupingOutput(None, points, None, *leaf)] * 2, [points, *leaf]
 
 

@@ -130,7 +130,7 @@ def test_encoder_ignores_masked_tokens():
 
 
 def test_empty_slots_are_left_out_without_a_trace(monkeypatch):
-    neck = CenterGroupNeck(4, num_joints=3, channels=16, hidden=32).eval()
+    neck = CenterGroupNeck(4, num_keypoints=3, channels=16, hidden=32).eval()
     generator = torch.Generator().manual_seed(0)
     tokens, encoding = torch.randn(2, 2, 40, 16, generator=generator)  # two images each
     valid = torch.rand(2, 40, generator=generator) < 0.4

@@ -75,7 +75,7 @@ def slots(types: int, ranks: int, used: float) -> Proposals:
 def neck_case(scales: int) -> tuple[CenterGroupNeck, tuple]:
     """A neck and what it embeds."""
     torch.manual_seed(0)
-    neck = lively(CenterGroupNeck(4, num_joints=3, channels=16, hidden=32))
+    neck = lively(CenterGroupNeck(4, num_keypoints=3, channels=16, hidden=32))
     sides = ((24, 40), (48, 80), (12, 20))[:scales]
     features = [(torch.randn(2, 4, *side),) for side in sides]
     return neck, (features, slots(3, 10, 0.5), slots(1, 10, 0.5), SIZE)

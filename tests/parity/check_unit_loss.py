@@ -34,9 +34,9 @@ def needed_keys(ref: Reference) -> list[str]:
 def check(ref: Reference) -> None:
     """Compare with the file."""
     ref.require(needed_keys(ref))
-    num_joints = ref.meta('nj')
-    assert num_joints in CONFIG_OF_JOINTS, f'{ref.name}: no data set with {num_joints} joints'
-    loss = build_loss(CONFIG_OF_JOINTS[num_joints], 0.5 if ref.meta('mask_vis_loss') else 0.0)
+    num_keypoints = ref.meta('nj')
+    assert num_keypoints in CONFIG_OF_JOINTS, f'{ref.name}: no data set with {num_keypoints} joints'
+    loss = build_loss(CONFIG_OF_JOINTS[num_keypoints], 0.5 if ref.meta('mask_vis_loss') else 0.0)
     batch, num_images = ref['in/dt_batch'], len(ref['in/gt_joints'])
     valid = slots(torch.ones(len(batch), dtype=torch.bool), batch, num_images)
     counted = slots(ref['in/dt_person_mask'] > 0, batch, num_images)

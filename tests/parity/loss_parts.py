@@ -37,16 +37,16 @@ def check_targets(
 ) -> None:
     """What every center should say: person or not, whose joints, seen or not, how large."""
     targets = loss.targets(centers, persons)
-    valid, num_joints = centers.valid, len(loss.sigmas)
+    valid, num_keypoints = centers.valid, len(loss.sigmas)
     hit = targets.matched[valid]
     theirs = {name: ref[f'{prefix}target_{name}'] for name in TARGETS}
     assert torch.equal(hit, theirs['is_tp'] > 0), 'other centers are matched'
     for name, joints in (('loc', theirs['loc_target']), ('joints', theirs['joints_'][..., :2])):
         ours = targets.joints[valid][hit].double()
-        assert_close(ours, joints[hit][:, :num_joints], 1e-4, f'target {name}')
+        assert_close(ours, joints[hit][:, :num_keypoints], 1e-4, f'target {name}')
     seen = targets.visible[valid][hit]
-    assert torch.equal(seen, theirs['vis_target'][hit][:, :num_joints]), 'other joints are seen'
-    assert torch.equal(seen, theirs['joints_'][hit][:, :num_joints, 2] > 0)
+    assert torch.equal(seen, theirs['vis_target'][hit][:, :num_keypoints]), 'other joints are seen'
+    assert torch.equal(seen, theirs['joints_'][hit][:, :num_keypoints, 2] > 0)
     sides = (theirs['boxes'][:, 1, :2] - theirs['boxes'][:, 0, :2]).abs()[hit]
     assert_close(
         targets.areas[valid][hit] / (0.53 * sides.prod(-1)), torch.ones(len(sides)), 1e-5, 'areas'

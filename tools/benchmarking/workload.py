@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS, MODELS
+from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from centergroup_mm.models.heads import CenterGroupHead
 from centergroup_mm.utils.errors import UserError
+from centergroup_mm.utils.skeleton import read_metainfo
 
 from .baselines import load_offsets
 from .scenes import Scenes
@@ -43,8 +43,8 @@ class Workload:
         self.head = model.head
         self.joints = self.head.num_keypoints
         self.amp = self.device.type == 'cuda' and cfg.optim_wrapper.type == 'AmpOptimWrapper'
-        dataset = DATASETS.get(cfg.train_dataloader.dataset.type)
-        self.flip = parse_pose_metainfo(copy.deepcopy(dataset.METAINFO))['flip_indices']
+        dataset = cfg.train_dataloader.dataset
+        self.flip = list(read_metainfo(dataset.get('metainfo') or dataset.type).flip_indices)
         self.offsets, self.notes = load_offsets(cfg, self.device)
 
     def scenes(self, size: tuple[int, int], images: int, people: int) -> Scenes:

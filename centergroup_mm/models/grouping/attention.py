@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ...utils.deprecation import renamed_argument
 from .embedding import MLP
 
 
@@ -36,7 +37,7 @@ class AttentionGrouping(nn.Module):
     The last three arguments are the paper's ablations (Section 6.2, Tables 1 and 2).
 
     Args:
-        num_joints: K.
+        num_keypoints: K.
         channels: D.
         head_channels: width of each joint type's attention head.
         mlp_channels: width of the two classification MLPs.
@@ -51,9 +52,10 @@ class AttentionGrouping(nn.Module):
         ValueError: ``visibility`` is none of these.
     """
 
+    @renamed_argument('num_joints', 'num_keypoints')
     def __init__(
         self,
-        num_joints: int,
+        num_keypoints: int,
         channels: int = 128,
         head_channels: int = 64,
         mlp_channels: int = 128,
@@ -69,22 +71,22 @@ class AttentionGrouping(nn.Module):
         self.same_type_only = same_type_only
         self.visibility = visibility
         self.classify_centers = classify_centers
-        self.num_joints = num_joints
+        self.num_keypoints = num_keypoints
         self.head_channels = head_channels
-        self.query = nn.Linear(channels, num_joints * head_channels)
-        self.key = nn.Linear(channels, num_joints * head_channels)
+        self.query = nn.Linear(channels, num_keypoints * head_channels)
+        self.key = nn.Linear(channels, num_keypoints * head_channels)
         # What a variant does not use is not there: weights without gradient stop DDP.
         if visibility == 'attention':
-            self.value = nn.Linear(channels, num_joints * head_channels)
+            self.value = nn.Linear(channels, num_keypoints * head_channels)
             self.visibility_mlp = MLP(channels + head_channels, mlp_channels, mlp_channels, 1)
         elif visibility == 'center':
-            self.visibility_mlp = MLP(channels, mlp_channels, mlp_channels, num_joints)
+            self.visibility_mlp = MLP(channels, mlp_channels, mlp_channels, num_keypoints)
         if classify_centers:
             self.center_mlp = MLP(channels, mlp_channels, mlp_channels, 1)
 
     def _heads(self, x: Tensor) -> Tensor:
         """[B x N x (K d)] -> [B x K x N x d]."""
-        return x.unflatten(-1, (self.num_joints, self.head_channels)).transpose(1, 2)
+        return x.unflatten(-1, (self.num_keypoints, self.head_channels)).transpose(1, 2)
 
     def forward(
         self,
@@ -146,8 +148,8 @@ class AttentionGrouping(nn.Module):
         Returns:
             [B x K x M] bool.
         """
-        types = torch.arange(self.num_joints, device=valid.device)
-        of_slot = types.repeat_interleave(valid.shape[1] // self.num_joints)
+        types = torch.arange(self.num_keypoints, device=valid.device)
+        of_slot = types.repeat_interleave(valid.shape[1] // self.num_keypoints)
         own = types[:, None] == of_slot  # [K x M]
         seen = own & valid[:, None]
         return seen | (own & ~seen.any(-1, keepdim=True))
@@ -163,10 +165,10 @@ class AttentionGrouping(nn.Module):
             [B x C x K].
         """
         if self.visibility is None:
-            return centers.new_zeros((*centers.shape[:2], self.num_joints))
+            return centers.new_zeros((*centers.shape[:2], self.num_keypoints))
         if self.visibility == 'center':
             return self.visibility_mlp(centers)
         value = self._heads(self.value(keypoints))
         attended = (weights.to(value.dtype) @ value).transpose(1, 2)  # [B x C x K x d]
-        center = centers[:, :, None].expand(-1, -1, self.num_joints, -1).to(attended.dtype)
+        center = centers[:, :, None].expand(-1, -1, self.num_keypoints, -1).to(attended.dtype)
         return self.visibility_mlp(torch.cat([center, attended], dim=-1))[..., 0]

@@ -11,6 +11,8 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
+from ...utils.deprecation import renamed_argument
+from ...utils.skeleton import fill_order, read_metainfo
 from ..grouping import mirror_heatmaps
 from ..grouping.embedding import ResidualBlock
 from .detector import DetectorMaps
@@ -35,7 +37,7 @@ class CenterHigherHRNetHead(BaseHead):
 
     Args:
         in_channels: channels of the backbone's features at 1/4.
-        num_joints: K.
+        num_keypoints: K; default that of ``metainfo``.
         with_center: predict the center as heatmap K.
         with_tags: predict one tag map for each heatmap at 1/4.
         deconv_channels: channels at 1/2; default ``in_channels``.
@@ -44,13 +46,16 @@ class CenterHigherHRNetHead(BaseHead):
         tag_loss: config of the ``AssociativeEmbeddingLoss`` (HigherHRNet: weight 0.001), or
             None: tags get no loss (CenterGroup's second stage).
         decoder: config of the ``CenterAssociativeEmbedding`` codec, needed to predict.
+        metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
+            ``num_keypoints`` and the order in which the decoder groups, where they are not said.
         init_cfg: see mmengine; default as HigherHRNet: convolutions with deviation 0.001.
     """
 
+    @renamed_argument('num_joints', 'num_keypoints')
     def __init__(
         self,
         in_channels: int,
-        num_joints: int,
+        num_keypoints: int | None = None,
         with_center: bool = True,
         with_tags: bool = True,
         deconv_channels: int | None = None,
@@ -58,15 +63,22 @@ class CenterHigherHRNetHead(BaseHead):
         heatmap_loss: dict | None = None,
         tag_loss: dict | None = None,
         decoder: dict | None = None,
+        metainfo: str | dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(self.default_init_cfg if init_cfg is None else init_cfg)
         if tag_loss is not None and not with_tags:
             raise ValueError('tag_loss needs with_tags=True')
-        self.num_keypoints = num_joints
+        if metainfo is not None:
+            skeleton = read_metainfo(metainfo)
+            num_keypoints = num_keypoints or skeleton.num_keypoints
+            decoder = decoder and fill_order(decoder, skeleton)
+        if num_keypoints is None:
+            raise ValueError('CenterHigherHRNetHead needs num_keypoints or metainfo')
+        self.num_keypoints = num_keypoints
         self.with_center = with_center
         self.with_tags = with_tags
-        self.num_types = num_joints + int(with_center)
+        self.num_types = num_keypoints + int(with_center)
         channels = deconv_channels or in_channels
         outputs = self.num_types * (2 if with_tags else 1)
         self.final_layers = nn.ModuleList(

@@ -11,6 +11,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
+from ...utils.skeleton import fill_number, fill_sigmas, read_metainfo
 from ...utils.valid_mask import valid_mask
 from ..grouping import (
     GroupingOutput,
@@ -57,6 +58,9 @@ class CenterGroupHead(BaseHead):
             after each of its layers are trained, and only the last is used at test.
         loss: config of the ``CenterGroupLoss``.
         decoder: config of the ``AttentionGroupingCodec``.
+        metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
+            ``num_keypoints`` of detector, neck and grouping and ``sigmas`` of the loss, where
+            their configs do not say them.
         num_slots: R, proposals of each type (official implementation and supplement C.2: 30).
         joint_nms, center_nms: windows of the non-maximum suppression in input pixels.
         score_thr, min_slots: which proposals take part, see ``select_proposals``.
@@ -66,8 +70,8 @@ class CenterGroupHead(BaseHead):
         init_cfg: see mmengine.
 
     Raises:
-        ValueError: the detector has no centers, or loss or decoder ask for what the grouping
-            does not predict.
+        ValueError: the detector has no centers, the parts differ in their number of keypoints,
+            or loss or decoder ask for what the grouping does not predict.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class CenterGroupHead(BaseHead):
         grouping: dict,
         loss: dict,
         decoder: dict,
+        metainfo: str | dict | None = None,
         num_slots: int = 30,
         joint_nms: int = 5,
         center_nms: int = 17,
@@ -86,17 +91,19 @@ class CenterGroupHead(BaseHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.detector: Detector = MODELS.build(detector)
+        skeleton = None if metainfo is None else read_metainfo(metainfo)
+        self.detector: Detector = MODELS.build(fill_number(detector, skeleton))
         if not getattr(self.detector, 'with_center', False):
             raise ValueError('CenterGroupHead needs a detector with with_center=True')
-        self.neck = MODELS.build(neck)
+        self.neck = MODELS.build(fill_number(neck, skeleton))
         self.grouping = nn.ModuleList(
-            MODELS.build(grouping) for _ in range(len(self.neck.layers) + 1)
+            MODELS.build(fill_number(grouping, skeleton)) for _ in range(len(self.neck.layers) + 1)
         )
-        self.loss_module = MODELS.build(loss)
+        self.loss_module = MODELS.build(fill_sigmas(loss, skeleton))
         self.decoder = KEYPOINT_CODECS.build(decoder)
-        self._check_predictions(self.grouping[-1])
         self.num_keypoints = self.detector.num_keypoints
+        self._check_numbers()
+        self._check_predictions(self.grouping[-1])
         self.num_slots = num_slots
         self.joint_nms = joint_nms
         self.center_nms = center_nms
@@ -108,6 +115,19 @@ class CenterGroupHead(BaseHead):
             self.frozen_norms = [m for m in self.detector.modules() if isinstance(m, norm_type)]
             for norm in self.frozen_norms:
                 norm.requires_grad_(False)
+
+    def _check_numbers(self) -> None:
+        """Refuse parts that are made for another number of keypoints than the detector."""
+        for name, number in (
+            ('neck', self.neck.num_keypoints),
+            ('grouping', self.grouping[-1].num_keypoints),
+            ('loss', len(self.loss_module.sigmas)),
+        ):
+            if number != self.num_keypoints:
+                raise ValueError(
+                    f'the detector has {self.num_keypoints} keypoints and the {name} {number}: '
+                    'give the skeleton once, CenterGroupHead(metainfo=...)'
+                )
 
     def _check_predictions(self, grouping: nn.Module) -> None:
         """Refuse losses and scores of what the grouping does not predict."""

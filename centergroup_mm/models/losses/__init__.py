@@ -2,12 +2,5 @@
 
 from .centergroup_loss import CenterGroupLoss, CenterTargets, PersonTargets
 from .heatmap_loss import MultiLevelHeatmapLoss
-from .movenet_loss import MoveNetLoss
 
-__all__ = [
-    'CenterGroupLoss',
-    'CenterTargets',
-    'MoveNetLoss',
-    'MultiLevelHeatmapLoss',
-    'PersonTargets',
-]
+__all__ = ['CenterGroupLoss', 'CenterTargets', 'MultiLevelHeatmapLoss', 'PersonTargets']

@@ -114,22 +114,22 @@ class CenterGroupLoss(nn.Module):
             centers: flattened proposals [B x C ...].
             persons: one for each image.
         """
-        num_joints = len(self.sigmas)
+        num_keypoints = len(self.sigmas)
         matched, joints, visible, areas = [], [], [], []
         for points, valid, person in zip(centers.points, centers.valid, persons, strict=True):
             index = person.matchable.nonzero()[:, 0]
             box_areas = AREA_OF_BOX * person.box_sizes.prod(-1)
             assigned = self.assigner.assign(
-                points, valid, person.joints[index, num_joints], box_areas[index]
+                points, valid, person.joints[index, num_keypoints], box_areas[index]
             )
             hit = assigned >= 0
             num_centers = len(points)
-            at = points.new_zeros((num_centers, num_joints, 2), dtype=torch.float32)
-            seen = torch.zeros((num_centers, num_joints), dtype=torch.bool, device=at.device)
+            at = points.new_zeros((num_centers, num_keypoints, 2), dtype=torch.float32)
+            seen = torch.zeros((num_centers, num_keypoints), dtype=torch.bool, device=at.device)
             area = at.new_ones(num_centers)
             chosen = index[assigned[hit]]
-            at[hit] = person.joints[chosen, :num_joints].float()
-            seen[hit] = person.visible[chosen, :num_joints].bool()
+            at[hit] = person.joints[chosen, :num_keypoints].float()
+            seen[hit] = person.visible[chosen, :num_keypoints].bool()
             area[hit] = box_areas[chosen].float()
             matched.append(hit)
             joints.append(at)

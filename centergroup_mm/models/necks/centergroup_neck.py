@@ -12,6 +12,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ...compat import is_traced
+from ...utils.deprecation import renamed_argument
 from ..grouping import (
     MLP,
     EmbeddingCNN,
@@ -58,7 +59,7 @@ class CenterGroupNeck(BaseModule):
 
     Args:
         in_channels: channels of the backbone's 1/4 map.
-        num_joints: K.
+        num_keypoints: K.
         channels: D.
         num_blocks: residual blocks of each embedding CNN (paper: one).
         num_layers: encoder layers; 0 is without transformer (paper, Table 1, rows 3 to 5).
@@ -72,10 +73,11 @@ class CenterGroupNeck(BaseModule):
         init_cfg: see mmengine.
     """
 
+    @renamed_argument('num_joints', 'num_keypoints')
     def __init__(
         self,
         in_channels: int,
-        num_joints: int,
+        num_keypoints: int,
         channels: int = 128,
         num_blocks: int = 2,
         num_layers: int = 3,
@@ -88,14 +90,14 @@ class CenterGroupNeck(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.num_joints = num_joints
+        self.num_keypoints = num_keypoints
         self.channels = channels
         self.scale_weights = tuple(scale_weights)
         self.keypoint_embed = EmbeddingCNN(in_channels, channels, num_blocks)
         self.center_embed = EmbeddingCNN(in_channels, channels, num_blocks)
         self.initial_mlp = MLP(channels, channels, channels, final_relu=True)
         self.position_proj = nn.Linear(channels, channels) if position_encoding else None
-        self.type_embed = nn.Embedding(num_joints + 1, channels) if type_encoding else None
+        self.type_embed = nn.Embedding(num_keypoints + 1, channels) if type_encoding else None
         self.layers = nn.ModuleList(
             EncoderLayer(channels, num_heads, hidden, dropout) for _ in range(num_layers)
         )
@@ -207,8 +209,9 @@ class CenterGroupNeck(BaseModule):
             position = sine_encoding_at(padding_mask, points, size, self.channels)
             encoding = self.position_proj(position)
         if self.type_embed is not None:
-            types = torch.arange(self.num_joints, device=points.device).repeat_interleave(ranks)
-            types = torch.cat([types, types.new_full((centers.scores.shape[1],), self.num_joints)])
+            types = torch.arange(self.num_keypoints, device=points.device).repeat_interleave(ranks)
+            center_type = types.new_full((centers.scores.shape[1],), self.num_keypoints)
+            types = torch.cat([types, center_type])
             encoding = encoding + self.type_embed(types)
         valid = torch.cat([attended(keypoints.valid), centers.valid], dim=1)
         return self.initial_mlp(embeddings), encoding, valid

@@ -5,6 +5,9 @@
 #
 #   train_dataloader = dict(dataset=dict(pipeline=[..., dict(type='GenerateTarget',
 #                                                            encoder=codec), ...]))
+#
+# The skeleton is that of the dataset's class; `metainfo=dict(from_file=PATH)` at the top of a
+# config gives another one to datasets and model.
 dataset_type = 'CocoDataset'
 data_mode = 'bottomup'
 data_root = 'data/coco/'

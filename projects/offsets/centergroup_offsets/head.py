@@ -22,6 +22,7 @@ from centergroup_mm.models.grouping import (
     select_proposals,
 )
 from centergroup_mm.models.heads.views import check_finite, read_views
+from centergroup_mm.utils.skeleton import fill_number, read_metainfo
 from centergroup_mm.utils.valid_mask import valid_mask
 
 from .offsets import mirror_offsets, read_offsets
@@ -61,6 +62,8 @@ class OffsetsHead(BaseHead):
         in_channels: channels of the backbone's features at 1/4.
         loss: config of the ``OffsetsLoss``.
         decoder: config of the ``OffsetsCodec``.
+        metainfo: the skeleton, see ``centergroup_mm.utils.skeleton.read_metainfo``; gives the
+            detector's ``num_keypoints`` where its config does not say it.
         channels: width of the branch (CenterNet: 256).
         offset_unit: input pixels that 1 in the raw maps stands for; the default is CenterNet's,
             a cell at 1/4.
@@ -82,6 +85,7 @@ class OffsetsHead(BaseHead):
         in_channels: int,
         loss: dict,
         decoder: dict,
+        metainfo: str | dict | None = None,
         channels: int = 256,
         offset_unit: float = 4.0,
         num_slots: int = 30,
@@ -93,7 +97,8 @@ class OffsetsHead(BaseHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.detector = MODELS.build(detector)
+        skeleton = None if metainfo is None else read_metainfo(metainfo)
+        self.detector = MODELS.build(fill_number(detector, skeleton))
         if not self.detector.with_center:
             raise ValueError('OffsetsHead needs a detector with with_center=True')
         self.num_keypoints = self.detector.num_keypoints

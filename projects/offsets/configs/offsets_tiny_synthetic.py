@@ -19,6 +19,7 @@ model = dict(
     head=dict(
         _delete_=True,
         type='OffsetsHead',
+        metainfo=_base_.model.head.metainfo,
         num_slots=_base_.model.head.num_slots,
         detector=_base_.model.head.detector,
         in_channels=_base_.model.head.detector.in_channels,

@@ -16,6 +16,7 @@ model = dict(
     head=dict(
         _delete_=True,
         type='OffsetsHead',
+        metainfo=_base_.model.head.metainfo,
         freeze_detector_bn=True,
         detector=_base_.model.head.detector,
         in_channels=_base_.model.head.detector.in_channels,
