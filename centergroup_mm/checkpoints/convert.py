@@ -18,6 +18,7 @@ KINDS = {
     'centergroup': "the authors' CenterGroup model",
     'detector': 'a HigherHRNet detector',
     'imagenet': 'an HRNet trained on ImageNet',
+    'movenet': 'MoveNet MultiPose',
 }
 _CENTERGROUP = ('bu_model.', 'group_model.', 'kp_embed_cnn.', 'person_embed_cnn.')
 _DETECTOR = tuple(

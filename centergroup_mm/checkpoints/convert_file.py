@@ -15,6 +15,7 @@ from ..utils.errors import UserError
 from ..utils.files import check_target, write_whole
 from .convert import KINDS, Conversion, convert, split_content
 from .foreign import load_foreign
+from .movenet import convert_movenet
 
 
 def model_state_of(config: str) -> dict[str, Tensor]:
@@ -43,7 +44,8 @@ def convert_file(source: str, target: str, config: str, overwrite: bool = False)
     """Convert a checkpoint; the target is written whole or not at all.
 
     Args:
-        source: checkpoint of another program; only tensors and plain Python are loaded.
+        source: checkpoint of another program, of which only tensors and plain Python are loaded,
+            or the graph of MoveNet MultiPose (.json), beside its weights.
         target: file to write, ``dict(state_dict, meta)``; its folder is made.
         config: config whose model takes the weights.
         overwrite: replace ``target`` if it exists.
@@ -57,9 +59,12 @@ def convert_file(source: str, target: str, config: str, overwrite: bool = False)
         raise UserError(f'{target} is the checkpoint to convert: name another file to write')
     check_target(path, overwrite)
     cfg = load_config(config)
-    weights, other = split_content(load_foreign(source))
-    result = convert(weights, _build(cfg, config), source)
-    result.other = other
+    if Path(source).suffix == '.json':
+        result = convert_movenet(source, _build(cfg, config), config)
+    else:
+        weights, other = split_content(load_foreign(source))
+        result = convert(weights, _build(cfg, config), source)
+        result.other = other
     kept = dict(kind=KINDS[result.kind], source=Path(source).name, config=Path(config).name)
     with write_whole(path) as partial:
         torch.save(dict(meta=dict(converted_from=kept), state_dict=_own(result.state)), partial)

@@ -1,6 +1,7 @@
-"""Codecs: heatmap targets with centers, and poses from attention or from tags."""
+"""Codecs: heatmap targets with centers, and poses from attention, tags or one shot."""
 
 from .attention_grouping import AttentionGroupingCodec
 from .center_associative_embedding import CenterAssociativeEmbedding
+from .movenet_codec import MoveNetCodec
 
-__all__ = ['AttentionGroupingCodec', 'CenterAssociativeEmbedding']
+__all__ = ['AttentionGroupingCodec', 'CenterAssociativeEmbedding', 'MoveNetCodec']

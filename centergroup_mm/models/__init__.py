@@ -1,7 +1,8 @@
-"""Models: estimator, data preprocessor, heads, necks, grouping, losses and assigners."""
+"""Models: estimator, data preprocessor, backbones, heads, necks, grouping, losses, assigners."""
 
 from mmpose.registry import MODELS
 
+from .backbones import *  # noqa: F403
 from .data_preprocessors import *  # noqa: F403
 from .grouping import AttentionGrouping
 from .heads import *  # noqa: F403

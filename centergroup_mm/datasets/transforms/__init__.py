@@ -4,6 +4,7 @@ from .masks import BottomupPaddingMask, CrowdHeatmapMask
 from .packing import PackMultiScaleInputs
 from .random_affine import CenterGroupRandomAffine
 from .resize import CenterGroupResize
+from .resize_long_side import ResizeLongSide
 
 __all__ = [
     'BottomupPaddingMask',
@@ -11,4 +12,5 @@ __all__ = [
     'CenterGroupResize',
     'CrowdHeatmapMask',
     'PackMultiScaleInputs',
+    'ResizeLongSide',
 ]

@@ -3,6 +3,7 @@
 from .center_higherhrnet_head import CenterHigherHRNetHead
 from .centergroup_head import CenterGroupHead, Detection
 from .detector import Detector, DetectorMaps
+from .movenet_head import MoveNetHead
 
 __all__ = [
     'CenterGroupHead',
@@ -10,4 +11,5 @@ __all__ = [
     'Detection',
     'Detector',
     'DetectorMaps',
+    'MoveNetHead',
 ]

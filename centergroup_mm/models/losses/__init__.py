@@ -2,5 +2,12 @@
 
 from .centergroup_loss import CenterGroupLoss, CenterTargets, PersonTargets
 from .heatmap_loss import MultiLevelHeatmapLoss
+from .movenet_loss import MoveNetLoss
 
-__all__ = ['CenterGroupLoss', 'CenterTargets', 'MultiLevelHeatmapLoss', 'PersonTargets']
+__all__ = [
+    'CenterGroupLoss',
+    'CenterTargets',
+    'MoveNetLoss',
+    'MultiLevelHeatmapLoss',
+    'PersonTargets',
+]
