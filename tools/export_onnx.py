@@ -83,7 +83,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def run_check(args: argparse.Namespace, graph: InferenceGraph, short_side: int) -> bool:
+def run_check(args: argparse.Namespace, graph: InferenceGraph, metadata: dict) -> bool:
     """Compare file and eager model, print what differs and the ratio of their times.
 
     Returns:
@@ -93,14 +93,16 @@ def run_check(args: argparse.Namespace, graph: InferenceGraph, short_side: int) 
     pictures = check_pictures(args.images, max(BATCHES))
     runners = check.runners(graph, check.open_session(args.out))
     agree = True
-    sides = args.sides or (short_side // 2, short_side * 3 // 4, short_side)
+    usual = metadata.get('short_side') or metadata['long_side']
+    sides = args.sides or (usual // 2, usual * 3 // 4, usual)
+    prepare = functools.partial(check.prepare, long_side='long_side' in metadata)
     for side in sides:
         for batch in BATCHES:
-            inputs = check.prepare(pictures[:batch], side)
+            inputs = prepare(pictures[:batch], side)
             found, untied, tied = check.compare_runners(graph, runners, *inputs)
             agree = agree and untied.same
             print(f'{side_by_side(inputs[0])}: {describe(found, untied, tied)}', flush=True)
-    inputs = check.prepare(pictures[:1], max(sides))
+    inputs = prepare(pictures[:1], max(sides))
     ratio = check.speed_ratio(*(functools.partial(run, *inputs) for run in runners))
     print(f'ONNX is {ratio:.2f}x as fast as eager torch (medians of ten, in alternation, batch 1)')
     return agree
@@ -154,7 +156,7 @@ def main() -> None:
         export_onnx(export_program(graph), args.out, metadata, args.overwrite)
         print(f'wrote {args.out} ({Path(args.out).stat().st_size / 2**20:.1f} MB)')
     if args.check or args.check_only:
-        agree = run_check(args, graph, metadata['short_side'])
+        agree = run_check(args, graph, metadata)
         if not agree and args.precision == 'float32':
             raise UserError(f'{args.out} and the eager model disagree, see above')
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
-from ..datasets.transforms.resize import CenterGroupResize
+from ..datasets.transforms import CenterGroupResize, ResizeLongSide
 from ..models.grouping.proposals import find_peaks, rank_values, window_maximum
 from ..synthetic import make_scene
 from ..utils.errors import UserError
@@ -109,19 +109,21 @@ def tied_peaks(
 
 
 def prepare(
-    images: Sequence[np.ndarray], short_side: int, size_factor: int = 64
+    images: Sequence[np.ndarray], side: int, long_side: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resize images with the test pipeline's own transform and stack them as inputs of the graph.
 
     Args:
         images: [h x w x 3] uint8 each, BGR, of any sizes.  Inputs of several sizes are padded
             once more, which is good enough to compare two models that get the same input.
-        short_side, size_factor: see ``CenterGroupResize``.
+        side: of the network input in pixels.
+        long_side: ``side`` is the long one, as of ``ResizeLongSide``; else the short one, as of
+            ``CenterGroupResize``.
 
     Returns:
         ``image`` [B x H x W x 3] uint8, smaller images at the top left, and ``content``.
     """
-    resize = CenterGroupResize(short_side, size_factor)
+    resize = ResizeLongSide(side) if long_side else CenterGroupResize(side)
     results = [resize.transform(dict(img=image, ori_shape=image.shape[:2])) for image in images]
     height, width = (max(r['img_shape'][axis] for r in results) for axis in (0, 1))
     image = np.zeros((len(results), height, width, 3), dtype=np.uint8)
