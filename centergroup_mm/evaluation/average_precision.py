@@ -16,36 +16,51 @@ from xtcocotools.cocoeval import COCOeval
 CROWD_LEVELS = dict(easy=(0.0, 0.1), medium=(0.1, 0.8), hard=(0.8, 1.0))
 
 
+def coco_numbers(
+    ann_file: str | Path,
+    results: str | Path | list[dict],
+    image_ids: Sequence[int],
+    sigmas: Sequence[float],
+) -> dict[str, float]:
+    """COCO keypoint metrics over some images of a data set.
+
+    Args:
+        ann_file: COCO annotations.
+        results: COCO results, a file or its content (a list with image_id, category_id, keypoints
+            and score).
+        image_ids: the images that count.
+        sigmas: keypoint standard deviations, length K.
+
+    Returns:
+        ``AP``, ``AP50``, ``AP75``, ``AP medium``, ``AP large`` and ``AR`` in [0, 1]; nan where
+        these images have no annotated person of that kind, 0 where there are no results.
+    """
+    names = ('AP', 'AP50', 'AP75', 'AP medium', 'AP large', 'AR')
+    if not isinstance(results, list):
+        results = json.loads(Path(results).read_text())
+    if not results:
+        return dict.fromkeys(names, 0.0)
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports by printing
+        truth = COCO(str(ann_file))
+        evaluation = COCOeval(
+            truth, truth.loadRes(results), 'keypoints', np.asarray(sigmas), use_area=True
+        )
+        evaluation.params.imgIds = list(image_ids)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    values = [float(value) if value >= 0 else float('nan') for value in evaluation.stats[:6]]
+    return dict(zip(names, values, strict=True))
+
+
 def average_precision(
     ann_file: str | Path,
     result_file: str | Path,
     image_ids: Sequence[int],
     sigmas: Sequence[float],
 ) -> float:
-    """COCO keypoint AP over some images of a dataset.
-
-    Args:
-        ann_file: COCO annotations.
-        result_file: COCO results (a list with image_id, keypoints and score).
-        image_ids: the images that count.
-        sigmas: keypoint standard deviations, length K.
-
-    Returns:
-        AP in [0, 1]; nan where these images have no annotated person.
-    """
-    if not json.loads(Path(result_file).read_text()):
-        return 0.0
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports by printing
-        truth = COCO(str(ann_file))
-        evaluation = COCOeval(
-            truth, truth.loadRes(str(result_file)), 'keypoints', np.asarray(sigmas), use_area=True
-        )
-        evaluation.params.imgIds = list(image_ids)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    value = float(evaluation.stats[0])
-    return value if value >= 0 else float('nan')
+    """COCO keypoint AP over some images; arguments as of :func:`coco_numbers`."""
+    return coco_numbers(ann_file, result_file, image_ids, sigmas)['AP']
 
 
 def ap_by_crowd_level(
