@@ -4,6 +4,7 @@ from .center_higherhrnet_head import CenterHigherHRNetHead
 from .centergroup_head import CenterGroupHead, Detection
 from .detector import Detector, DetectorMaps
 from .movenet_head import MoveNetHead
+from .point_centergroup_head import PointCenterGroupHead
 
 __all__ = [
     'CenterGroupHead',
@@ -12,4 +13,5 @@ __all__ = [
     'Detector',
     'DetectorMaps',
     'MoveNetHead',
+    'PointCenterGroupHead',
 ]

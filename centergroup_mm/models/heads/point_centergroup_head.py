@@ -1,0 +1,342 @@
+"""CenterGroup over a detector with offsets and regressed keypoints, without full-size maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+from mmpose.models.heads.base_head import BaseHead
+from mmpose.registry import MODELS
+from torch import Tensor
+
+from ..grouping import Poses
+from ..grouping.point_grouping import PointGrouping, PointGroupingOutput
+from ..grouping.point_proposals import (
+    CenterPeaks,
+    KeypointPeaks,
+    log_odds,
+    propose_centers,
+    propose_keypoints,
+)
+from ..grouping.point_tokens import PointFeatures, sample_cells
+from ..grouping.pose_fusion import fuse_poses
+from ..grouping.pose_similarity import AREA_OF_BOX, suppress
+from ..losses.point_grouping_loss import Persons, PointGroupingLoss
+from .detector import Detector
+from .views import check_finite, read_views
+
+
+@MODELS.register_module()
+class PointCenterGroupHead(BaseHead):
+    """Detect keypoints and centers, embed them in context and let centers choose keypoints.
+
+    The method is that of ``CenterGroupHead``; what differs follows from a detector that says more
+    than heatmaps.  Places between cells come from its offsets, so that no map is upsampled.
+    Embeddings are made of what its pyramid holds at the proposals, without convolutions.  The
+    attention knows the distance of a keypoint from where its center expects it.  A pose is
+    refined and judged once it is chosen, and views are merged as poses rather than as maps.
+
+    Axis letters: B images, C centers, K keypoint types, R peaks of each type.
+
+    Args:
+        detector: config of a :class:`~centergroup_mm.models.heads.detector.Detector` with
+            centers, offsets, regressed keypoints and sizes, such as ``MoveNetHead``.
+        in_channels: channels of all levels of the pyramid together.
+        channels: D of the embeddings.
+        embedding, attention, pose: further arguments of the parts of ``PointGrouping``.
+        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
+        loss: arguments of ``PointGroupingLoss`` beyond the sigmas.
+        num_centers: C, at most as many people are found in an image.
+        num_peaks: R.
+        center_nms, keypoint_nms: windows of the non-maximum suppression in cells.
+        suppress_oks: of two poses that resemble one another more, the worse is dropped.
+        fuse_oks: poses of several views that resemble one another more are one person.
+        calibration: (a, b), the score is the sigmoid of a * quality + b.
+        train_detector: also train the detector with its own losses; without, no gradient reaches
+            it or what lies before it.
+        init_cfg: see mmengine.
+
+    Raises:
+        ValueError: the detector has no centers.
+    """
+
+    def __init__(
+        self,
+        detector: dict,
+        sigmas: Sequence[float],
+        in_channels: int = 144,
+        channels: int = 64,
+        embedding: dict | None = None,
+        attention: dict | None = None,
+        pose: dict | None = None,
+        loss: dict | None = None,
+        num_centers: int = 30,
+        num_peaks: int = 20,
+        center_nms: int = 5,
+        keypoint_nms: int = 3,
+        suppress_oks: float = 0.7,
+        fuse_oks: float = 0.6,
+        calibration: Sequence[float] = (1.0, 0.0),
+        train_detector: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.detector: Detector = MODELS.build(detector)
+        if not getattr(self.detector, 'with_center', False):
+            raise ValueError('PointCenterGroupHead needs a detector with with_center=True')
+        self.num_keypoints = self.detector.num_keypoints
+        self.stride = self.detector.strides[-1]
+        self.grouping = PointGrouping(
+            in_channels + self.num_keypoints + 1,
+            self.num_keypoints,
+            channels,
+            embedding,
+            attention,
+            pose,
+        )
+        self.loss_module = PointGroupingLoss(sigmas, **(loss or {}))
+        self.register_buffer('sigmas', torch.tensor(sigmas), persistent=False)
+        self.num_centers = num_centers
+        self.num_peaks = num_peaks
+        self.center_nms = center_nms
+        self.keypoint_nms = keypoint_nms
+        self.suppress_oks = suppress_oks
+        self.fuse_oks = fuse_oks
+        self.register_buffer('calibration', torch.tensor([float(x) for x in calibration]))
+        self.train_detector = train_detector
+
+    # ---- stages ---------------------------------------------------------------------------
+
+    def propose(self, logits: Tensor, maps: Sequence) -> tuple[KeypointPeaks, CenterPeaks]:
+        """Choose keypoint and center proposals.
+
+        Args:
+            logits: [B x K+1 x h x w] of the heatmaps, the center last.
+            maps: the ``DetectorMaps`` they are from.
+        """
+        cells = logits.shape[-2] * logits.shape[-1]
+        keypoints = propose_keypoints(
+            logits[:, :-1], maps.offsets, min(self.num_peaks, cells), self.keypoint_nms
+        )
+        centers = propose_centers(
+            logits[:, -1:], maps.sizes, maps.joints, min(self.num_centers, cells), self.center_nms
+        )
+        return keypoints, centers
+
+    def sample(
+        self,
+        feats: Sequence[Tensor],
+        logits: Tensor,
+        keypoints: KeypointPeaks,
+        centers: CenterPeaks,
+    ) -> PointFeatures:
+        """Read the pyramid and the heatmaps' logits at the proposals.
+
+        Args:
+            feats: levels [B x C x h' x w'], of any stride.
+            logits: [B x K+1 x h x w].
+            keypoints, centers: result of :meth:`propose`.
+        """
+        size = (logits.shape[-2], logits.shape[-1])
+        places = (keypoints.cells.flatten(1, 2), centers.cells, centers.regressed.flatten(1, 2))
+        points = torch.cat(places, 1)
+        values = torch.cat([sample_cells(level, points, size) for level in (*feats, logits)], -1)
+        at_keypoints, at_centers, at_regressed = values.split([p.shape[1] for p in places], 1)
+        return PointFeatures(
+            at_keypoints.unflatten(1, (self.num_keypoints, -1)),
+            at_centers,
+            at_regressed.unflatten(1, (-1, self.num_keypoints)),
+        )
+
+    def group(
+        self, feats: Sequence[Tensor], maps: Sequence
+    ) -> tuple[PointGroupingOutput, KeypointPeaks, CenterPeaks]:
+        """Proposals of a detection and the poses made of them, in cells.
+
+        Args:
+            feats: levels of backbone and neck.
+            maps: the ``DetectorMaps`` of them.
+        """
+        with torch.autocast(feats[-1].device.type, enabled=False):
+            logits = log_odds(maps.heatmaps[-1])
+            keypoints, centers = self.propose(logits, maps)
+            features = self.sample(feats, logits, keypoints, centers)
+            return self.grouping(features, keypoints, centers), keypoints, centers
+
+    # ---- what MMPose calls ----------------------------------------------------------------
+
+    def forward(self, feats: Sequence[Tensor]) -> Poses:
+        """Poses of every center, in pixels of the network input, none dropped but by suppression.
+
+        Args:
+            feats: levels of backbone and neck, [B x C x h' x w'] each.
+        """
+        output, _, centers = self.group(feats, self.detector.detect(feats))
+        poses = output.poses
+        slope, shift = self.calibration
+        scores = (slope * poses.quality + shift).sigmoid()
+        scores = torch.where(centers.valid, scores, 0.0)
+        kept = suppress(poses.points, scores, self.sigmas, self.suppress_oks) & centers.valid
+        visibility = poses.visibility.sigmoid()
+        return Poses(poses.points * self.stride, visibility, scores * kept, kept)
+
+    def predict(
+        self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
+    ) -> list[InstanceData]:
+        """Poses of a batch of images of one size, in pixels of the network input.
+
+        Args:
+            feats: levels of backbone and neck; a pair ``[original, mirrored]`` of them with
+                ``flip_test``; a list of such entries for the scales with ``multiscale_test``.
+            batch_data_samples: their metas say how large the image is at every scale.
+            test_cfg: ``flip_test``, ``multiscale_test`` and ``score_thr`` (poses below are
+                dropped; default 0).
+
+        Returns:
+            for each image InstanceData of P poses, the best first, with numpy ``keypoints``
+            [P x K x 2], ``keypoint_scores`` [P x K] (visibility), ``bbox_scores`` [P] (pose
+            score) and ``bboxes`` [P x 4] (x1, y1, x2, y2 of the keypoints).
+
+        Raises:
+            ValueError: the images differ in size, or features are not finite.
+        """
+        views = read_views(feats, batch_data_samples, test_cfg)
+        metas = views.metas
+        found = []
+        for scale, levels in enumerate(views.features):
+            check_finite(levels[-1], metas * (2 if views.flip_indices is not None else 1))
+            poses = self.forward(levels)
+            width = self.stride * levels[-1].shape[-1]
+            halves = poses.scores.shape[0] // len(metas)
+            for half in range(halves):
+                own = Poses(*(f[half * len(metas) : (half + 1) * len(metas)] for f in poses))
+                if half:
+                    own = mirror_back(own, views.flip_indices, width)
+                found.append(to_first_scale(own, metas, scale))
+        score_thr = float((test_cfg or {}).get('score_thr', 0.0))
+        return [
+            self._instances([Poses(*(f[i] for f in poses)) for poses in found], score_thr)
+            for i in range(len(metas))
+        ]
+
+    def _instances(self, views: Sequence[Poses], score_thr: float) -> InstanceData:
+        """Merge the views of one image; fields of the poses without the batch axis."""
+        if len(views) > 1:
+            parts = [[field[poses.valid] for field in poses[:3]] for poses in views]
+            index = [torch.full((len(p[2]),), i, dtype=torch.long) for i, p in enumerate(parts)]
+            keypoints, visible, scores = (torch.cat(part) for part in zip(*parts, strict=True))
+            keypoints, visible, scores = fuse_poses(
+                keypoints,
+                visible,
+                scores,
+                torch.cat(index).to(scores.device),
+                len(views),
+                self.sigmas,
+                self.fuse_oks,
+            )
+        else:
+            order = views[0].scores.argsort(descending=True, stable=True)
+            order = order[views[0].valid[order]]
+            keypoints, visible, scores = (field[order] for field in views[0][:3])
+        kept = scores >= score_thr
+        keypoints, visible, scores = (x[kept].cpu().numpy() for x in (keypoints, visible, scores))
+        return InstanceData(
+            keypoints=keypoints,
+            keypoint_scores=visible,
+            bbox_scores=scores,
+            bboxes=np.concatenate([keypoints.min(1), keypoints.max(1)], axis=1),
+        )
+
+    def loss(
+        self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None
+    ) -> dict[str, Tensor]:
+        """Losses of the grouping and, with ``train_detector``, of the detector.
+
+        Args:
+            feats: levels of backbone and neck, [B x C x h' x w'] each.
+            batch_data_samples: with the labels of the detector's codec: ``joints``,
+                ``joints_visible`` and ``boxes`` in input pixels.
+            train_cfg: not used, hyper-parameters are constructor arguments.
+        """
+        losses = {}
+        if self.train_detector:
+            maps = self.detector.detect(feats)
+            losses.update(self.detector.map_losses(maps, batch_data_samples))
+        else:
+            with torch.no_grad():
+                feats = [level.detach() for level in feats]
+                maps = self.detector.detect(feats)
+        detached = type(maps)(
+            [level.detach() for level in maps.heatmaps], *(x.detach() for x in maps[1:])
+        )
+        output, keypoints, centers = self.group(feats, detached)
+        labels = [sample.gt_instance_labels for sample in batch_data_samples]
+        persons = pad_persons(labels, self.num_keypoints, self.stride)
+        return losses | self.loss_module(output, keypoints, centers, persons)
+
+
+def mirror_back(poses: Poses, flip_indices: Tensor, width: int) -> Poses:
+    """Poses of mirrored images as poses of the images.
+
+    Args:
+        poses: in pixels of the mirrored input.
+        flip_indices: [K] mirror keypoint of every keypoint.
+        width: of the input in pixels.
+    """
+    keypoints = poses.keypoints[:, :, flip_indices]
+    x, y = keypoints.unbind(-1)
+    return poses._replace(
+        keypoints=torch.stack([width - x, y], -1),
+        keypoint_scores=poses.keypoint_scores[:, :, flip_indices],
+    )
+
+
+def to_first_scale(poses: Poses, metas: Sequence[dict], scale: int) -> Poses:
+    """Poses in pixels of the input at the original scale.
+
+    Args:
+        poses: in pixels of the input at another scale.
+        metas: with ``scale_factors``, for every scale the (x, y) pixels of the input for each
+            pixel of the image; needed beyond the first scale.
+        scale: number of the scale.
+
+    Raises:
+        ValueError: the metas lack ``scale_factors``.
+    """
+    if scale == 0:
+        return poses
+    if any('scale_factors' not in meta for meta in metas):
+        raise ValueError(
+            'multiscale_test needs the meta scale_factors: resize with ResizeLongSide and name '
+            "'scale_factors' in the meta_keys of PackPoseInputs"
+        )
+    ratios = np.stack(
+        [np.asarray(m['scale_factors'][0]) / np.asarray(m['scale_factors'][scale]) for m in metas]
+    )
+    ratio = poses.keypoints.new_tensor(ratios)[:, None, None]
+    return poses._replace(keypoints=poses.keypoints * ratio)
+
+
+def pad_persons(labels: Sequence[InstanceData], num_keypoints: int, stride: int) -> Persons:
+    """Annotations of a batch in cells, padded to the image with most persons.
+
+    Args:
+        labels: of each image, with ``joints`` [N x K x 2], ``joints_visible`` [N x K] and
+            ``boxes`` [N x 4] (x1, y1, x2, y2) in input pixels.
+        num_keypoints: K.
+        stride: input pixels for each cell.
+    """
+    most = max([1, *(len(label.joints) for label in labels)])
+    device = labels[0].joints.device
+    keypoints = torch.zeros(len(labels), most, num_keypoints, 2, device=device)
+    labeled = torch.zeros(len(labels), most, num_keypoints, dtype=torch.bool, device=device)
+    areas = torch.ones(len(labels), most, device=device)
+    for i, label in enumerate(labels):
+        number = len(label.joints)
+        keypoints[i, :number] = label.joints.float() / stride
+        labeled[i, :number] = label.joints_visible > 0
+        sizes = (label.boxes[:, 2:] - label.boxes[:, :2]).float() / stride
+        areas[i, :number] = AREA_OF_BOX * sizes.prod(-1)
+    return Persons(keypoints, labeled, areas)

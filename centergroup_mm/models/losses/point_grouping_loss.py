@@ -1,0 +1,190 @@
+"""Losses of ``PointGrouping``: attention, refinement, visibility and the quality of poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..grouping.point_grouping import PointGroupingOutput
+from ..grouping.point_proposals import CenterPeaks, KeypointPeaks
+from ..grouping.pose_similarity import pose_similarity
+from .centergroup_loss import mean_where
+
+
+class Persons(NamedTuple):
+    """Annotated persons of a batch, padded to N.
+
+    ========= =============== ======================================================
+    keypoints [B x N x K x 2] (x, y) in cells
+    labeled   [B x N x K]     bool
+    areas     [B x N]         in square cells, as COCO's OKS uses it
+    ========= =============== ======================================================
+
+    Slots without a labeled keypoint are no person.
+    """
+
+    keypoints: Tensor
+    labeled: Tensor
+    areas: Tensor
+
+
+class Assignment(NamedTuple):
+    """The person that each center is to describe.
+
+    ========= =============== ======================================================
+    positive  [B x C]         bool, the center is near enough to a person
+    keypoints [B x C x K x 2] of that person
+    labeled   [B x C x K]     bool, False for centers that are not positive
+    areas     [B x C]
+    ========= =============== ======================================================
+    """
+
+    positive: Tensor
+    keypoints: Tensor
+    labeled: Tensor
+    areas: Tensor
+
+
+class PointGroupingLoss(nn.Module):
+    """Teaches grouping, shifts, visibility and ranking from annotated poses.
+
+    *Grouping* is taught to every center whose regressed pose resembles a person (OKS above
+    ``min_oks``), several for one person if there are.  The loss is ``-log sum_m p_m q_m`` with
+    the attention p and the similarity q of candidate m to the labeled keypoint, divided by the
+    highest q: any candidate near enough is right.
+
+    *Quality* is taught to all centers: one center of each person, its owner, is to say how well
+    its pose fits, all others 0, so that poses need little suppression.  The owner is the center
+    for which fit times predicted quality is highest, so that the choice confirms itself (as the
+    Hungarian matching of DETR; the paper matches by distance alone).  The fit is 0 up to OKS 0.45
+    and 1 from 0.95: proportional to the number of OKS thresholds of average precision that the
+    pose passes.
+
+    Args:
+        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
+        min_oks: similarity of regressed pose and person from which grouping is taught.
+        attention_weight, shift_weight, visibility_weight, similarity_weight, quality_weight:
+            factors of the losses.
+    """
+
+    def __init__(
+        self,
+        sigmas: Sequence[float],
+        min_oks: float = 0.15,
+        attention_weight: float = 1.0,
+        shift_weight: float = 0.3,
+        visibility_weight: float = 0.3,
+        similarity_weight: float = 0.5,
+        quality_weight: float = 2.0,
+    ) -> None:
+        super().__init__()
+        self.register_buffer('sigmas', torch.tensor(sigmas), persistent=False)
+        self.min_oks = min_oks
+        self.attention_weight = attention_weight
+        self.shift_weight = shift_weight
+        self.visibility_weight = visibility_weight
+        self.similarity_weight = similarity_weight
+        self.quality_weight = quality_weight
+
+    @torch.no_grad()
+    def assign(self, centers: CenterPeaks, persons: Persons) -> Assignment:
+        """Give every center the person that its regressed pose resembles most."""
+        fit, index = pose_similarity(centers.regressed, *persons, self.sigmas).max(-1)
+        positive = (fit > self.min_oks) & centers.valid
+        keypoints, labeled, areas = (_take(values, index) for values in persons)
+        return Assignment(positive, keypoints, labeled & positive[..., None], areas)
+
+    def attention_loss(
+        self, logits: Tensor, keypoints: KeypointPeaks, centers: CenterPeaks, target: Assignment
+    ) -> Tensor:
+        """Of the labeled keypoints for which a candidate is near.
+
+        Args:
+            logits: [B x C x K x R+1].
+            keypoints, centers: the candidates.
+            target: of the same centers.
+        """
+        spread = 2 * (2 * self.sigmas) ** 2 * target.areas[..., None]  # [B x C x K]
+        at_x, at_y = target.keypoints[..., None, :].unbind(-1)
+        x, y = keypoints.points[:, None].unbind(-1)  # [B x 1 x K x R]
+        own_x, own_y = centers.regressed[..., None, :].unbind(-1)
+        square = torch.cat(
+            [(x - at_x) ** 2 + (y - at_y) ** 2, (own_x - at_x) ** 2 + (own_y - at_y) ** 2], -1
+        )
+        similarity = torch.exp(-square / spread[..., None])  # [B x C x K x R+1]
+        best = similarity.amax(-1)
+        found = torch.logsumexp(logits.log_softmax(-1) + (similarity + 1e-6).log(), -1)
+        return mean_where((best + 1e-6).log() - found, target.labeled & (best > 0.1))
+
+    def shift_loss(self, points: Tensor, chosen: Tensor, target: Assignment) -> Tensor:
+        """Distance to the annotation in OKS deviations, where the choice is not hopeless.
+
+        Args:
+            points: refined keypoints [B x C x K x 2].
+            chosen: those before the shift.
+            target: of the same centers.
+        """
+        unit = (2 * self.sigmas * target.areas[..., None].sqrt())[..., None]
+        near = (chosen - target.keypoints).square().sum(-1) < (4 * unit[..., 0]) ** 2
+        error = F.smooth_l1_loss(
+            points / unit, target.keypoints / unit, reduction='none', beta=0.5
+        ).sum(-1)
+        return mean_where(error, target.labeled & near)
+
+    @torch.no_grad()
+    def quality_target(
+        self, points: Tensor, quality: Tensor, valid: Tensor, persons: Persons
+    ) -> Tensor:
+        """What each center should say of its pose, [B x C]; arguments as of the classes."""
+        fit, index = pose_similarity(points, *persons, self.sigmas).max(-1)
+        claim = fit * (0.1 + quality.sigmoid()) * valid
+        same = index[:, :, None] == index[:, None]
+        owner = claim >= (claim[:, None] * same).amax(-1) - 1e-9
+        return ((fit - 0.45) / 0.5).clamp(0, 1) * owner
+
+    def forward(
+        self,
+        output: PointGroupingOutput,
+        keypoints: KeypointPeaks,
+        centers: CenterPeaks,
+        persons: Persons,
+    ) -> dict[str, Tensor]:
+        """Weighted losses.
+
+        Args:
+            output: of ``PointGrouping`` for these proposals.
+            keypoints, centers: the proposals.
+            persons: the annotations.
+
+        Returns:
+            ``loss_attention``, ``loss_shift``, ``loss_visibility``, ``loss_similarity`` and
+            ``loss_quality``.
+        """
+        candidates, poses = output
+        target = self.assign(centers, persons)
+        bce = F.binary_cross_entropy_with_logits
+        spread = 2 * (2 * self.sigmas) ** 2 * target.areas[..., None]
+        square = (poses.points.detach() - target.keypoints).square().sum(-1)
+        visibility = bce(poses.visibility, target.labeled.float(), reduction='none')
+        similarity = bce(poses.similarity, torch.exp(-square / spread), reduction='none')
+        wanted = self.quality_target(poses.points, poses.quality, centers.valid, persons)
+        quality = bce(poses.quality, wanted, reduction='none')
+        return dict(
+            loss_attention=self.attention_weight
+            * self.attention_loss(candidates.logits, keypoints, centers, target),
+            loss_shift=self.shift_weight * self.shift_loss(poses.points, candidates.points, target),
+            loss_visibility=self.visibility_weight
+            * mean_where(visibility, target.positive[..., None]),
+            loss_similarity=self.similarity_weight * mean_where(similarity, target.labeled),
+            loss_quality=self.quality_weight * mean_where(quality, centers.valid),
+        )
+
+
+def _take(values: Tensor, index: Tensor) -> Tensor:
+    """Entries of persons for centers: [B x N ...] and [B x C] -> [B x C ...]."""
+    shape = index.shape + (1,) * (values.dim() - 2)
+    return values.gather(1, index.view(shape).expand(*index.shape, *values.shape[2:]))
