@@ -30,7 +30,10 @@ def scene(batch: int = 2, centers: int = 6, ranks: int = 4) -> tuple:
     torch.manual_seed(0)
     points = torch.rand(batch, K, ranks, 2) * 40
     keypoints = KeypointPeaks(
-        points, points.floor() + 0.5, torch.randn(batch, K, ranks), torch.rand(batch, K, ranks) > 0.2
+        points,
+        points.floor() + 0.5,
+        torch.randn(batch, K, ranks),
+        torch.rand(batch, K, ranks) > 0.2,
     )
     cells = torch.rand(batch, centers, 2) * 40
     regressed = cells[:, :, None] + torch.randn(batch, centers, K, 2) * 4
@@ -203,7 +206,9 @@ def test_one_center_owns_a_person():
     loss, persons = PointGroupingLoss(SIGMAS.tolist()), people(1, 1)
     labeled = torch.ones_like(persons.labeled)
     persons = persons._replace(labeled=labeled)
-    points = persons.keypoints.expand(-1, 3, -1, -1) + torch.tensor([0.0, 0.001, 90.0]).view(3, 1, 1)
+    points = persons.keypoints.expand(-1, 3, -1, -1) + torch.tensor([0.0, 0.001, 90.0]).view(
+        3, 1, 1
+    )
     valid = torch.ones(1, 3, dtype=torch.bool)
     first = loss.quality_target(points, torch.tensor([[2.0, -2.0, 2.0]]), valid, persons)
     second = loss.quality_target(points, torch.tensor([[-2.0, 2.0, 2.0]]), valid, persons)

@@ -16,6 +16,7 @@ from .attention import AttentionGrouping, GroupingOutput
 from .decode import Poses, decode_poses, refine_points
 from .embedding import MLP, EmbeddingCNN, embed_windows, window_cost
 from .encoder import EncoderLayer
+from .geometry import ExpectedPose, read_expected
 from .position import sine_encoding_at
 from .proposals import Proposals, find_peaks, merge_heatmap_levels, rank_values, select_proposals
 from .sampling import sample_at, value_at
@@ -26,6 +27,7 @@ __all__ = [
     'AttentionGrouping',
     'EmbeddingCNN',
     'EncoderLayer',
+    'ExpectedPose',
     'GroupingOutput',
     'Poses',
     'Proposals',
@@ -38,6 +40,7 @@ __all__ = [
     'mirror_heatmaps',
     'mirror_proposals',
     'rank_values',
+    'read_expected',
     'refine_points',
     'sample_at',
     'select_proposals',

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...utils.deprecation import renamed_argument
 from .embedding import MLP
+from .geometry import ExpectedPose, RegressedDistance
 
 
 class GroupingOutput(NamedTuple):
@@ -34,7 +35,8 @@ class GroupingOutput(NamedTuple):
 class AttentionGrouping(nn.Module):
     """Assemble a pose around every center by attention over keypoints of *all* types.
 
-    The last three arguments are the paper's ablations (Section 6.2, Tables 1 and 2).
+    ``same_type_only``, ``visibility`` and ``classify_centers`` are the paper's ablations (Section
+    6.2, Tables 1 and 2); ``geometry`` is not in the paper.
 
     Args:
         num_keypoints: K.
@@ -47,6 +49,9 @@ class AttentionGrouping(nn.Module):
             and what its joint's head attends to (Eq. 11); 'center', an MLP on the center
             alone; or None, nothing does.
         classify_centers: an MLP tells whether a center is a person.
+        geometry: add to the logit of center c, joint type k and keypoint m the one of
+            :class:`RegressedDistance`, which falls with the distance of m from the joint k that
+            the detector regresses for c, in units of the person's size.
 
     Raises:
         ValueError: ``visibility`` is none of these.
@@ -62,6 +67,7 @@ class AttentionGrouping(nn.Module):
         same_type_only: bool = False,
         visibility: str | None = 'attention',
         classify_centers: bool = True,
+        geometry: bool = False,
     ) -> None:
         super().__init__()
         if visibility not in ('attention', 'center', None):
@@ -83,6 +89,7 @@ class AttentionGrouping(nn.Module):
             self.visibility_mlp = MLP(channels, mlp_channels, mlp_channels, num_keypoints)
         if classify_centers:
             self.center_mlp = MLP(channels, mlp_channels, mlp_channels, 1)
+        self.distance = RegressedDistance(num_joints, channels) if geometry else None
 
     def _heads(self, x: Tensor) -> Tensor:
         """[B x N x (K d)] -> [B x K x N x d]."""
@@ -96,6 +103,7 @@ class AttentionGrouping(nn.Module):
         keypoint_encoding: Tensor,
         points: Tensor,
         valid: Tensor,
+        expected: ExpectedPose | None = None,
     ) -> GroupingOutput:
         """Attend from centers (queries) to keypoints (keys), Eq. 7 to 11.
 
@@ -109,14 +117,27 @@ class AttentionGrouping(nn.Module):
             keypoint_encoding: position and type of the keypoints [B x M x D].
             points: keypoint locations [B x M x 2] in input pixels.
             valid: keypoints that may be chosen [B x M] bool, at least one in each image.
+            expected: where the detector expects the keypoints of the centers; needed with
+                ``geometry``.
 
         Returns:
             GroupingOutput; attention, locations and logits are float32.  Logits that nothing
             predicts are zero.
+
+        Raises:
+            ValueError: ``geometry`` is on and ``expected`` is missing.
         """
         query = self._heads(self.query(centers + center_encoding))  # [B x K x C x d]
         key = self._heads(self.key(keypoints + keypoint_encoding))  # [B x K x M x d]
         logits = (query @ key.transpose(-1, -2)).float() / self.head_channels**0.5
+        if self.distance is not None:
+            if expected is None:
+                raise ValueError(
+                    'geometry=True needs a detector that regresses keypoints and sizes at centers'
+                )
+            widths = expected.scales[..., None] * self.distance.spreads(centers.float())
+            distance = self.distance(points.float()[:, None], expected.points, widths)
+            logits = logits + distance.transpose(1, 2)  # [B x K x C x M]
         seen = self._own_type(valid) if self.same_type_only else valid[:, None]  # [B x K or 1 x M]
         logits = logits.masked_fill(~seen[:, :, None], torch.finfo(torch.float32).min)
         weights = logits.softmax(-1)  # [B x K x C x M]

@@ -7,9 +7,46 @@ of their person says much more cheaply which keypoints can belong to it.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+
+class ExpectedPose(NamedTuple):
+    """Where the detector expects the keypoints of each center.
+
+    ====== =============== =============================================================
+    points [B x C x K x 2] (x, y) in pixels of the network input
+    scales [B x C]         size of the person, the square root of its box's area, in pixels
+    ====== =============== =============================================================
+    """
+
+    points: Tensor
+    scales: Tensor
+
+
+def read_expected(joints: Tensor, sizes: Tensor, centers: Tensor, stride: int) -> ExpectedPose:
+    """Read what a detector regresses at centers.
+
+    Args:
+        joints: [B x K x 2 x h x w] (x, y) from the integer cell of a center to the keypoints of
+            its person, in cells.
+        sizes: [B x 2 x h x w] width and height of the person, in cells.
+        centers: [B x C x 2] (x, y) in pixels of the network input.
+        stride: pixels of a cell.
+    """
+    height, width = joints.shape[-2:]
+    x, y = (centers / stride).floor().long().unbind(-1)  # [B x C]
+    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
+    index = (y * width + x)[:, None]  # [B x 1 x C]
+    maps = torch.cat([joints.flatten(1, 2), sizes], 1).float().flatten(2)
+    values = maps.gather(2, index.expand(-1, maps.shape[1], -1)).transpose(1, 2)
+    regressed = values[..., :-2].unflatten(-1, (-1, 2))  # [B x C x K x 2]
+    cell = torch.stack([x, y], dim=-1)[:, :, None].to(regressed.dtype)
+    # Boxes below 2 x 2 cells count as that, so that distances can be divided by their size.
+    scales = values[..., -2:].clamp(min=2).prod(-1).sqrt()
+    return ExpectedPose((cell + regressed) * stride, scales * stride)
 
 
 class RegressedDistance(nn.Module):
@@ -50,12 +87,12 @@ class RegressedDistance(nn.Module):
         """Logits of all pairs.
 
         Args:
-            points: keypoints of each type [B x K x R x 2] in cells.
-            regressed: [B x C x K x 2] in cells.
-            widths: s_c u_ck [B x C x K] in cells.
+            points: keypoints of each type [B x K x R x 2], or of all types [B x 1 x M x 2].
+            regressed: [B x C x K x 2] in the same unit, cells or pixels.
+            widths: s_c u_ck [B x C x K] in that unit.
 
         Returns:
-            [B x C x K x R].
+            [B x C x K x R] (or M).
         """
         # Coordinate by coordinate: a sum over an axis of two is slow.
         x, y = points[:, None].unbind(-1)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from .proposals import rank_values, window_maximum
 
-
 # A finite value, so that cells of the map rank before what `rank_values` pads it with.
 _NO_PEAK = -1e4
 

@@ -14,16 +14,18 @@ from torch import Tensor, nn
 from ...utils.skeleton import fill_number, fill_sigmas, read_metainfo
 from ...utils.valid_mask import valid_mask
 from ..grouping import (
+    ExpectedPose,
     GroupingOutput,
     Poses,
     Proposals,
     merge_heatmaps,
     merge_mirrored,
     mirror_proposals,
+    read_expected,
     select_proposals,
 )
 from ..losses.centergroup_loss import PersonTargets
-from .detector import Detector
+from .detector import Detector, DetectorMaps
 from .views import check_finite, read_views
 
 
@@ -35,11 +37,14 @@ class Detection(NamedTuple):
                                        resolution
     features S tuples of               for each scale the levels of backbone and neck, V = 2
              [V B x C x h x w]         with flip test
+    detected DetectorMaps or None      of the first scale, views not merged; needed by a
+                                       grouping with geometry
     ======== ========================= ====================================================
     """
 
     maps: Tensor
     features: Sequence[tuple[Tensor, ...]]
+    detected: DetectorMaps | None = None
 
 
 @MODELS.register_module()
@@ -170,8 +175,9 @@ class CenterGroupHead(BaseHead):
             flip_indices: [K] mirror keypoint of every keypoint; flip test if given.
             size: (H, W) of the network input; default that of the first scale.
         """
-        heatmaps = [self.detector.detect(levels).heatmaps for levels in features]
-        return Detection(self.merge(heatmaps, flip_indices, size), list(map(tuple, features)))
+        detected = [self.detector.detect(levels) for levels in features]
+        maps = self.merge([found.heatmaps for found in detected], flip_indices, size)
+        return Detection(maps, list(map(tuple, features)), detected[0])
 
     def merge(
         self,
@@ -243,6 +249,7 @@ class CenterGroupHead(BaseHead):
         padding_mask: Tensor,
         size: tuple[int, int],
         last_only: bool = True,
+        detected: DetectorMaps | None = None,
     ) -> list[GroupingOutput]:
         """Embed proposals in context and attend from centers to keypoints.
 
@@ -252,6 +259,7 @@ class CenterGroupHead(BaseHead):
             padding_mask: [B x H/4 x W/4], 1 on the image.
             size: (H, W) of the network input.
             last_only: only the module behind the last encoder layer, which test uses.
+            detected: of a :class:`Detection`, needed with geometry.
 
         Returns:
             outputs of the grouping modules, first to last.
@@ -260,6 +268,7 @@ class CenterGroupHead(BaseHead):
         points = keypoints.flatten().points
         split = points.shape[1]
         encoding, valid = tokens.encoding, tokens.valid[:, :split]
+        expected = self.expect(centers, detected)
         pairs = list(zip(self.grouping, tokens.layers, strict=True))
         with torch.autocast(points.device.type, enabled=False):  # as the tokens
             return [
@@ -270,9 +279,17 @@ class CenterGroupHead(BaseHead):
                     encoding[:, :split],
                     points,
                     valid,
+                    expected,
                 )
                 for module, layer in (pairs[-1:] if last_only else pairs)
             ]
+
+    def expect(self, centers: Proposals, detected: DetectorMaps | None) -> ExpectedPose | None:
+        """Read where the detector expects the keypoints of centers; None if it does not say."""
+        if detected is None or detected.joints is None or detected.sizes is None:
+            return None
+        points, stride = centers.flatten().points, self.detector.strides[-1]
+        return read_expected(detected.joints, detected.sizes, points, stride)
 
     def infer(
         self,
@@ -296,7 +313,8 @@ class CenterGroupHead(BaseHead):
         keypoints, centers = self.propose(detection.maps, full, full > 0, flip_indices)
         if flip_indices is not None:
             quarter = torch.cat([quarter, quarter.flip(-1)])
-        output = self.group(detection.features, keypoints, centers, quarter, size)[-1]
+        given = (detection.features, keypoints, centers, quarter, size)
+        output = self.group(*given, detected=detection.detected)[-1]
         if not self.grouping[-1].classify_centers:
             # Only the heatmap says whether a center is a person; both views share its value.
             score = centers.flatten().scores.float().clamp(1e-6, 1 - 1e-6)
@@ -388,8 +406,8 @@ class CenterGroupHead(BaseHead):
         labeled = torch.stack([field.label_mask[-1] for field in fields]) > 0
         persons = [PersonTargets.read(sample.gt_instance_labels) for sample in batch_data_samples]
         maps = self.merge([[level.detach() for level in detected.heatmaps]])
-        allowed = labeled & (full > 0)
-        return losses | self.grouping_losses(maps, feats, (quarter, full), allowed, persons)
+        given = (maps, feats, (quarter, full), labeled & (full > 0), persons)
+        return losses | self.grouping_losses(*given, detected=detected)
 
     def grouping_losses(
         self,
@@ -398,6 +416,7 @@ class CenterGroupHead(BaseHead):
         padding_masks: tuple[Tensor, Tensor],
         allowed: Tensor,
         persons: Sequence[PersonTargets],
+        detected: DetectorMaps | None = None,
     ) -> dict[str, Tensor]:
         """Losses of everything behind the detector.
 
@@ -407,9 +426,13 @@ class CenterGroupHead(BaseHead):
             padding_masks: [B x H/4 x W/4] and [B x H x W], 1 on the image.
             allowed: [B x H x W] bool, False in padding and ignored regions.
             persons: annotations of each image.
+            detected: the detector's maps, needed with geometry; no gradient flows into them.
         """
+        if detected is not None and detected.joints is not None and detected.sizes is not None:
+            detected = DetectorMaps((), None, detected.joints.detach(), detected.sizes.detach())
         keypoints, centers = self.propose(maps, padding_masks[1], allowed)
         size = (maps.shape[-2], maps.shape[-1])
         quarter = padding_masks[0]
-        outputs = self.group([tuple(feats)], keypoints, centers, quarter, size, last_only=False)
+        given = ([tuple(feats)], keypoints, centers, quarter, size)
+        outputs = self.group(*given, last_only=False, detected=detected)
         return self.loss_module(outputs, centers.flatten(), persons)
