@@ -61,11 +61,11 @@ def build(geometry: bool, regresses: bool = True) -> CenterGroupHead:
             num_slots=20,
             detector=dict(type='RegressingDetector', regresses=regresses),
             neck=dict(
-                type='CenterGroupNeck', in_channels=CHANNELS, num_joints=K, channels=16, hidden=32
+                type='CenterGroupNeck', in_channels=CHANNELS, num_keypoints=K, channels=16, hidden=32
             ),
             grouping=dict(
                 type='AttentionGrouping',
-                num_joints=K,
+                num_keypoints=K,
                 channels=16,
                 head_channels=8,
                 mlp_channels=16,
