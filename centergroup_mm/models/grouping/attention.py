@@ -89,7 +89,7 @@ class AttentionGrouping(nn.Module):
             self.visibility_mlp = MLP(channels, mlp_channels, mlp_channels, num_keypoints)
         if classify_centers:
             self.center_mlp = MLP(channels, mlp_channels, mlp_channels, 1)
-        self.distance = RegressedDistance(num_joints, channels) if geometry else None
+        self.distance = RegressedDistance(num_keypoints, channels) if geometry else None
 
     def _heads(self, x: Tensor) -> Tensor:
         """[B x N x (K d)] -> [B x K x N x d]."""
