@@ -103,20 +103,20 @@ def onnx_file() -> Path:
 
 
 def agreement(
-    eager: InferenceGraph, session, pictures: Sequence[np.ndarray], side: int, may_tie: bool = False
+    eager: InferenceGraph, session, images: Sequence[np.ndarray], side: int, may_tie: bool = False
 ) -> check.Agreement:
-    """What an eager graph and an open ONNX session say of pictures.
+    """What an eager graph and an open ONNX session say of images.
 
     If they differ, the images with equal peaks are left out, as rounding orders those.
 
     Args:
         eager: the graph.
         session: of the exported one.
-        pictures: a batch, BGR.
+        images: a batch, BGR.
         side: short side to resize to.
         may_tie: let all images have equal peaks, which leaves nothing to compare.
     """
-    image, content = check.prepare(pictures, side)
+    image, content = check.prepare(images, side)
     results = [run(image, content) for run in check.runners(eager, session)]
     found = check.compare(*results)
     if not found.same:

@@ -18,9 +18,9 @@ SHAPES = ((2, 96, 64), (3, 160, 128), (1, 128, 192))
 
 
 def inputs(batch: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures of drawn people with some padding on the left and at the bottom."""
-    pictures = check.synthetic_images(batch, (width, height))
-    image = torch.from_numpy(np.stack(pictures))
+    """Images of drawn people with some padding on the left and at the bottom."""
+    images = check.synthetic_images(batch, (width, height))
+    image = torch.from_numpy(np.stack(images))
     content = torch.tensor([[8.0 * (i % 2), 0.0, width, height - 4.0 * i] for i in range(batch)])
     return image, content
 

@@ -17,7 +17,7 @@ ORDER = (
     'MLP center', 'MLP visibility', 'grouping modules', 'in the checkpoint', 'needed at test',
     'summed as the paper does',
 )  # fmt: skip
-# Parameters of the models whose checkpoints the authors released.
+# Parameters of the models with official checkpoints.
 RELEASED = {
     'w32_coco': (
         28_535_552, 110_902, 595_328, 595_328, 33_024, 16_512, 2_304, 594_816, 421_056,

@@ -33,9 +33,9 @@ SIDES = (96, 128, 192)
 
 
 def resized(size: tuple[int, int], side: int) -> dict:
-    """What the test pipeline says of a blank picture of this size, (w, h)."""
-    picture = np.zeros((size[1], size[0], 3), dtype=np.uint8)
-    return CenterGroupResize(side).transform(dict(img=picture, ori_shape=size[::-1]))
+    """What the test pipeline says of a blank image of this size, (w, h)."""
+    image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+    return CenterGroupResize(side).transform(dict(img=image, ori_shape=size[::-1]))
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +45,7 @@ def session():
 
 
 @pytest.fixture
-def real_pictures(shared_dir: Path) -> list[np.ndarray]:
+def photographs(shared_dir: Path) -> list[np.ndarray]:
     """Four photographs of different shapes."""
     paths = sorted((shared_dir / 'data/coco_sample/images').glob('*.jpg'))[:4]
     if len(paths) < 4:
@@ -65,7 +65,7 @@ def test_masks_of_the_box_are_opencvs():
             theirs = valid_mask([meta], shape, stride, 'cpu')
             for axis in (1, 2):
                 assert torch.equal(mask.amax(axis), theirs.amax(axis)), (size, stride)
-            # what the warp cuts off lies where the picture covers row and column only partly
+            # what the warp cuts off lies where the image covers row and column only partly
             _, rows, columns = (mask != theirs).nonzero().T.tolist()
             scale = meta['input_size'][0] / meta['input_scale'][0]
             x, y = (
@@ -92,10 +92,10 @@ def test_eager_graph_is_what_the_estimator_predicts():
     # one size of the input, and no pixel that is only partly covered, see masks_of_boxes
     widths = (320, 300, 270)
     scenes = check.synthetic_images(len(widths))
-    pictures = [scene[:, :width] for scene, width in zip(scenes, widths, strict=True)]
-    image, content = check.prepare(pictures, 128)
+    images = [scene[:, :width] for scene, width in zip(scenes, widths, strict=True)]
+    image, content = check.prepare(images, 128)
     poses = graph(torch.from_numpy(image), torch.from_numpy(content))
-    metas = [resized(picture.shape[1::-1], 128) for picture in pictures]
+    metas = [resized(image.shape[1::-1], 128) for image in images]
     samples = []
     for meta in metas:
         sample = PoseDataSample()
@@ -131,9 +131,9 @@ def test_same_people_on_synthetic_scenes(session, side, batch):
 
 @pytest.mark.parametrize('batch', [1, 4])
 @pytest.mark.parametrize('side', SIDES)
-def test_same_people_on_photographs(session, real_pictures, side, batch):
+def test_same_people_on_photographs(session, photographs, side, batch):
     found = exported.agreement(
-        exported.graph(exported.short_config()), session, real_pictures[:batch], side
+        exported.graph(exported.short_config()), session, photographs[:batch], side
     )
     assert found.same and found.joints > 0, found
     assert found.visibility < 1e-4 and found.score < 1e-4, found

@@ -57,11 +57,11 @@ SHAPES = ((240, 320), (301, 203), (120, 90))
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pictures of different shapes, one with nothing on it."""
-    path = tmp_path_factory.mktemp('pictures')
+    """Three images of different shapes, one with nothing on it."""
+    path = tmp_path_factory.mktemp('images')
     for index, (height, width) in enumerate(SHAPES):
-        picture = check.synthetic_images(index + 1, (width, height))[-1]
-        cv2.imwrite(str(path / f'{index}.png'), picture if index < 2 else picture * 0)
+        image = check.synthetic_images(index + 1, (width, height))[-1]
+        cv2.imwrite(str(path / f'{index}.png'), image if index < 2 else image * 0)
     return path
 
 
@@ -77,13 +77,13 @@ def test_resizing_is_that_of_the_test_pipeline():
     for width, height in rng.integers(60, 500, (60, 2)).tolist():
         if max(width, height) > 3 * min(width, height):
             continue
-        picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         side = int(rng.choice([128, 192, 320]))
-        ours, content, scale, shift = namespace['resize'](picture, side, 64)
-        theirs = CenterGroupResize(side).transform(dict(img=picture, ori_shape=picture.shape[:2]))
+        ours, content, scale, shift = namespace['resize'](image, side, 64)
+        theirs = CenterGroupResize(side).transform(dict(img=image, ori_shape=image.shape[:2]))
         assert np.array_equal(ours, theirs['img']), (width, height, side)
         assert tuple(content) == valid_box(theirs)
-        point = np.array([10.0, 20.0])  # of the input, in pixels of the picture
+        point = np.array([10.0, 20.0])  # of the input, in pixels of the image
         back = point / theirs['input_size'] * theirs['input_scale'] + theirs['input_center']
         np.testing.assert_allclose((point - shift) / scale, back - theirs['input_scale'] / 2)
 
@@ -103,13 +103,13 @@ def test_folder_gives_the_poses_of_the_eager_model(folder, tmp_path):
         assert (found['image'], found['width'], found['height']) == (f'{index}.png', width, height)
         assert len(found['joints']) == 17
         assert cv2.imread(str(tmp_path / f'all/{index}.jpg')).shape == (height, width, 3)
-        picture = cv2.imread(str(folder / f'{index}.png'))
-        image, content = check.prepare([picture], 192)
+        photograph = cv2.imread(str(folder / f'{index}.png'))
+        image, content = check.prepare([photograph], 192)
         if check.tied_peaks(graph, image, content).any():
             continue
         theirs = graph(torch.from_numpy(image), torch.from_numpy(content))
         points = theirs.keypoints[0][theirs.valid[0]].double().numpy()
-        meta = CenterGroupResize(192).transform(dict(img=picture))
+        meta = CenterGroupResize(192).transform(dict(img=photograph))
         size, scale = np.array(meta['input_size']), meta['input_scale']
         points = points / size * scale + meta['input_center'] - scale / 2
         scores = theirs.scores[0][theirs.valid[0]].numpy()
@@ -143,7 +143,7 @@ def test_video(folder, tmp_path):
 def test_corrupt_image_is_named_and_the_others_are_done(folder, tmp_path):
     mixed = tmp_path / 'mixed'
     mixed.mkdir()
-    (mixed / 'a.jpg').write_bytes(b'no picture at all')
+    (mixed / 'a.jpg').write_bytes(b'no image at all')
     (mixed / 'b.png').write_bytes((folder / '0.png').read_bytes())
     status, _, error = run(exported.onnx_file(), mixed, '--out', 'out', cwd=tmp_path)
     assert status == 2 and (tmp_path / 'out/b.json').is_file()
@@ -151,7 +151,7 @@ def test_corrupt_image_is_named_and_the_others_are_done(folder, tmp_path):
 
 
 def test_mistakes_end_in_one_line(folder, tmp_path):
-    model, picture = exported.onnx_file(), folder / '0.png'
+    model, image = exported.onnx_file(), folder / '0.png'
     (tmp_path / 'bad.onnx').write_bytes(b'nothing')
     (tmp_path / 'bad.mp4').write_bytes(b'nothing')
     (tmp_path / 'empty').mkdir()
@@ -159,17 +159,17 @@ def test_mistakes_end_in_one_line(folder, tmp_path):
     (tmp_path / 'poses/0.json').write_text('mine')
     for arguments, message in (
         ((model, 'no.jpg'), 'no.jpg not found'),
-        (('no.onnx', picture), 'no.onnx not found'),
-        (('bad.onnx', picture, '--out', 'new'), 'not a file of tools/export_onnx.py'),
+        (('no.onnx', image), 'no.onnx not found'),
+        (('bad.onnx', image, '--out', 'new'), 'not a file of tools/export_onnx.py'),
         ((model, 'empty'), 'holds no images'),
         ((model, 'bad.mp4', '--out', 'new'), 'is not a readable video'),
-        ((model, picture), 'exists: choose another --out or pass --overwrite'),
-        ((model, picture, '--out', folder), 'name another folder'),
+        ((model, image), 'exists: choose another --out or pass --overwrite'),
+        ((model, image, '--out', folder), 'name another folder'),
     ):
         status, _, error = run(*arguments, cwd=tmp_path)
         assert status == 2, arguments
         one_line(error, message)
     assert (tmp_path / 'poses/0.json').read_text() == 'mine'
-    status, _, error = run(model, picture, '--overwrite', cwd=tmp_path)
+    status, _, error = run(model, image, '--overwrite', cwd=tmp_path)
     assert status == 0, error
     assert json.loads((tmp_path / 'poses/0.json').read_text())['image'] == '0.png'

@@ -1,4 +1,4 @@
-"""Centers and heatmap targets, alone and against the authors' program."""
+"""Centers and heatmap targets, alone and against the official implementation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_persons_merge_by_maximum():
     np.testing.assert_array_equal(both, np.maximum(*alone))
 
 
-def test_unlabelled_and_outside_joints_draw_nothing():
+def test_unlabeled_and_outside_joints_draw_nothing():
     points = np.array([[[-0.5, 20.0], [64.0, 20.0], [20.0, 48.0], [20.0, 20.0]]])
     maps = encode_heatmaps(points, np.array([[1, 1, 1, 0]]), SIZE, 4)
     assert not maps.any()
@@ -62,7 +62,7 @@ def test_centers_are_means_of_what_is_seen():
 
 
 @pytest.mark.parametrize('path', files_of('loss_group'))
-def test_targets_of_the_authors_program(path):
+def test_targets_of_the_official_implementation(path):
     data = np.load(path)
     for level in (0, 1):
         theirs = data[f'in/targets_{level}']
@@ -73,7 +73,7 @@ def test_targets_of_the_authors_program(path):
 
 
 @pytest.mark.parametrize('path', files_of('loss_group'))
-def test_centers_of_the_authors_program(path):
+def test_centers_of_the_official_implementation(path):
     for joints in np.load(path)['in/joints__2']:
         centers, valid = encode_centers(joints[:, :-1, :2], joints[:, :-1, 2], (128, 128))
         np.testing.assert_array_equal(valid, joints[:, -1, 2] > 0)
@@ -89,7 +89,7 @@ def test_mirrored_targets_on_the_grid_or_at_the_joint(codec):
             encoded = codec((64, 64), mirror_on_grid=on_grid).encode(points, flip=True)
             for level, stride in zip(encoded['heatmaps'], (4, 2), strict=True):
                 cells = 64 // stride
-                # the program: int() of the joint on the level's grid, mirrored there
+                # official implementation: int() of the joint on the level's grid, mirrored there
                 wanted = int(cells - 1 - x / stride) if on_grid else cells - 1 - x // stride
                 assert tuple(np.argwhere(level[0] == 1)[0]) == (10 // stride, wanted)
             if 'keypoint_indices' in encoded:

@@ -166,7 +166,7 @@ def test_visibility(full_scenes, demo_scenes):
     assert seen[2] > 0.5 * total and seen[1] > 0.1 * total and seen[0] > 0.1 * total
 
 
-def test_hidden_joints_are_labelled_next_to_visible_ones(full_scenes, demo_scenes):
+def test_hidden_joints_are_labeled_next_to_visible_ones(full_scenes, demo_scenes):
     links = {5: (6, 7, 11), 7: (5, 9), 9: (7,), 11: (5, 12, 13), 13: (11, 15), 15: (13,)}
     hidden = 0
     for scene in full_scenes[:40] + demo_scenes:
@@ -182,10 +182,10 @@ def test_hidden_joints_are_labelled_next_to_visible_ones(full_scenes, demo_scene
 def test_boxes_hold_people(full_scenes):
     for scene in full_scenes[:40]:
         for person in people(scene):
-            labelled = person.keypoints[person.keypoints[:, 2] > 0, :2]
+            labeled = person.keypoints[person.keypoints[:, 2] > 0, :2]
             # A joint is a point, a box counts whole pixels from their upper left corners.
-            assert (labelled >= person.bbox[:2] - 0.6).all()
-            assert (labelled <= person.bbox[:2] + person.bbox[2:]).all()
+            assert (labeled >= person.bbox[:2] - 0.6).all()
+            assert (labeled <= person.bbox[:2] + person.bbox[2:]).all()
             rows, columns = np.nonzero(scene.slots == person.slot)
             if len(rows):
                 assert columns.min() >= person.bbox[0] - 0.51
@@ -240,7 +240,7 @@ def test_faces_are_hidden_from_the_back(demo_scenes):
     persons = [p for scene in demo_scenes for p in people(scene) if p.keypoints.any()]
     back = [p for p in persons if abs((p.yaw + 180) % 360 - 180) > 160]
     assert back
-    # A turned head may still show one eye, never both; what it hides is not labelled.
+    # A turned head may still show one eye, never both; what it hides is not labeled.
     assert not any((p.keypoints[[0, 1, 2], 2] > 0).all() for p in back)
 
 

@@ -1,4 +1,4 @@
-"""Transforms of training and test, alone, in MMPose's pipeline and against the program."""
+"""Transforms of training and test, in MMPose's pipeline and against the official implementation."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ def test_resize_pads_with_black_around_the_middle():
 
 
 @pytest.mark.parametrize('path', files_of('pipeline'))
-def test_resize_of_the_authors_program(path):
+def test_resize_of_the_official_implementation(path):
     data = np.load(path)
     scales = [2.0, 0.5] if data['meta/multiscale'] else None
     resize = CenterGroupResize(int(data['meta/image_size']), aug_scales=scales)
     results = resize({'img': data['in/image']})
     images = results['img'] if scales else [results['img']]
-    # The program's order is 2, 1, 0.5; ours has the original scale first.
+    # The official order is 2, 1, 0.5; ours has the original scale first.
     for image, index in zip(images, (1, 0, 2) if scales else (0,), strict=True):
         np.testing.assert_array_equal(image, data[f'in/resized_s{index}'])
     assert results['img_shape'] == tuple(data['meta/input_hw'])
@@ -165,8 +165,8 @@ def test_affine_draws_from_the_stated_ranges(size):
 
 
 @pytest.mark.parametrize('path', files_of('loss_group'))
-def test_affine_ranges_are_the_authors(path):
-    """The program's crops lie in our ranges and explain its joints to the pixel."""
+def test_affine_ranges_are_the_official_ones(path):
+    """The official crops lie in our ranges and explain their joints to the pixel."""
     data = np.load(path)
     for image in (0, 1):
         geometry = program_crop(data, image)
@@ -192,7 +192,7 @@ def test_affine_wants_a_square():
 
 
 def program_crop(data, image: int) -> dict:
-    """The crop that the program drew for an image, from its random seed."""
+    """The crop that the official implementation drew for an image, from its random seed."""
     random = np.random.RandomState(int(data[f'raw/np_seed_{image}']))
     height, width = data[f'raw/image_{image}'].shape[:2]
     scale = random.random_sample() * 0.75 + 0.75
@@ -213,7 +213,7 @@ def program_crop(data, image: int) -> dict:
 
 
 @pytest.mark.parametrize('path', files_of('loss_group'))
-def test_padding_mask_of_the_authors_program(path):
+def test_padding_mask_of_the_official_implementation(path):
     data = np.load(path)
     for image in (0, 1):
         masks = BottomupPaddingMask((4, 2, 1))(program_crop(data, image))['padding_mask']
@@ -222,7 +222,7 @@ def test_padding_mask_of_the_authors_program(path):
 
 
 @pytest.mark.parametrize('path', files_of('loss_group'))
-def test_label_masks_of_the_authors_program(path):
+def test_label_masks_of_the_official_implementation(path):
     data = np.load(path)
     for image in (0, 1):
         crop = program_crop(data, image)
@@ -244,7 +244,7 @@ def test_padding_mask_agrees_with_the_one_of_test(size):
     canvas = results['img'].shape[:2]
     for stride, mask in zip((4, 1), masks, strict=True):
         theirs = valid_mask([results], canvas, stride, 'cpu')[0].numpy()
-        # Only the picture's four corners may differ, where a warped one is below one half.
+        # Only the image's four corners may differ, where a warped one is below one half.
         assert (theirs != mask).sum() <= 4
 
 

@@ -40,8 +40,8 @@ def crowd(index: int) -> tuple[np.ndarray, np.ndarray, float]:
     points = joints * scale[:, None, None] + position[:, None]
     corners = np.concatenate([points.min(1), points.max(1)], axis=1).clip(0, SIDE)
     sizes = np.maximum(corners[:, 2:] - corners[:, :2], 1)
-    labelled = np.concatenate([points, np.full((PEOPLE, 17, 1), 2.0)], axis=2)
-    index = crowd_index(labelled, np.concatenate([corners[:, :2], sizes], axis=1))
+    labeled = np.concatenate([points, np.full((PEOPLE, 17, 1), 2.0)], axis=2)
+    index = crowd_index(labeled, np.concatenate([corners[:, :2], sizes], axis=1))
     return points.mean(1), AREA_OF_BOX * sizes.prod(1), index
 
 
@@ -69,12 +69,12 @@ def assign(points: np.ndarray, centers: np.ndarray, areas: np.ndarray, **options
     return assigner.assign(points, torch.ones(len(points), dtype=torch.bool), centers, areas)
 
 
-@pytest.mark.parametrize('constants', [{}, PAPER], ids=['program', 'paper'])
+@pytest.mark.parametrize('constants', [{}, PAPER], ids=['official', 'paper'])
 def test_hungarian_is_never_worse(crowds, constants):
     threshold = CenterHungarianAssigner(**constants).max_cost
     falloff = CenterHungarianAssigner(**constants).falloff
     crowded = np.mean([crowd[2] for crowd in crowds])
-    name = constants or 'constants of the program'
+    name = constants or 'official constants'
     print(f'\n{name}: {SCENES} crowds of {PEOPLE}, mean crowd index {crowded:.2f}')
     differing = []
     for jitter in (0.05, 0.15, 0.3):

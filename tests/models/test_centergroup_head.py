@@ -16,7 +16,7 @@ import centergroup_mm  # noqa: F401
 
 from ..conftest import ROOT
 
-# Parameters of the authors' models, component by component.
+# Parameters of the official models, component by component.
 COMPONENTS = {
     'w32_coco': (28_535_552, 110_902, 595_328, 2_304, 594_816, 495_554, 32_465_982),
     'w48_coco': (63_594_912, 233_910, 597_376, 2_304, 594_816, 495_554, 67_652_446),
@@ -126,7 +126,7 @@ def test_a_mirrored_image_gives_mirrored_poses(model):
     np.testing.assert_allclose(there.bbox_scores[order[0]], back.bbox_scores[order[1]], atol=1e-5)
     mirrored = back.keypoints[order[1]][:, FLIP]
     mirrored[..., 0] = 192 - mirrored[..., 0]
-    # where both neighbours of a peak are equally high the quarter pixel has no mirror
+    # where both neighbors of a peak are equally high the quarter pixel has no mirror
     assert np.median(np.abs(there.keypoints[order[0]] - mirrored)) < 1e-3
 
 

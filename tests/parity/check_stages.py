@@ -1,7 +1,7 @@
 """Everything behind the merged heatmaps, stage by stage, as `predict` runs it.
 
 Tolerances are ten times the noise figures of the reference values' description: what a rerun of
-the authors' program in double precision changes.
+the official implementation in double precision changes.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def check_stages(head, detection: Detection, ref: Reference) -> None:
 
 
 def check_masks(ref: Reference) -> tuple[Tensor, Tensor]:
-    """Masks of the picture, from the metas as `predict` makes them; returns 1/4 and full."""
+    """Masks of the image, from the metas as `predict` makes them; returns 1/4 and full."""
     meta, size = sample_meta(ref), tuple(ref.meta('input_hw'))
     height, width = ref.meta('image_hw')
     # Of several scales the smallest, 0.5, is rounded and the others are its multiples.
@@ -224,7 +224,7 @@ def sure_joints(ref: Reference, flip_indices: Tensor | None) -> Tensor:
 def check_mirror(
     outputs: Sequence[GroupingOutput], valid: Tensor, ref: Reference, flip_indices: Tensor, width
 ) -> None:
-    """What the mirrored view says, brought back into the unmirrored picture."""
+    """What the mirrored view says, brought back into the unmirrored image."""
     back = []
     for output in outputs:
         _, soft, hard, visibility, center = (field[len(valid) // 2 :] for field in output)

@@ -133,7 +133,7 @@ def samples_of(ref: Reference) -> list[PoseDataSample]:
 
 
 def is_mirrored(ref: Reference, image: int) -> bool:
-    """Whether a crop is mirrored: the program's joints then lie 3/4 of a cell further left."""
+    """Whether a crop is mirrored: the official joints then lie 3/4 of a cell further left."""
     coarse, fine = (ref.array(f'in/joints__{level}')[image, :, :-1] for level in (0, 2))
     seen = fine[..., 2] > 0
     shift = (coarse[..., 0] - fine[..., 0] / 4)[seen]

@@ -1,4 +1,4 @@
-"""Reference files of the authors' program: where they are and how they are read."""
+"""Reference files of the official implementation: where they are and how they are read."""
 
 from __future__ import annotations
 

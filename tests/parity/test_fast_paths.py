@@ -1,6 +1,6 @@
 """Half precision, exported programs and compiled code on the reference files.
 
-Optimised paths may round in other orders than the authors' program: 0.05 pixels and 1e-3.
+Optimized paths may round in other orders than the official implementation: 0.05 pixels and 1e-3.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def compare(poses: Poses, ref: Reference) -> None:
     valid = poses.valid[0]
     points = stages.to_image(poses.keypoints[0][valid], ref)
     sure = stages.sure_joints(ref, stages.flip_indices_of(ref))[-1]
-    assert sure.any()  # the others hang on rounding in the program itself
+    assert sure.any()  # the others hang on rounding in the official implementation itself
     theirs = ref['out/poses']
     assert_close(points[sure], theirs[..., :2][sure], PIXELS, 'poses')
     assert_close(poses.keypoint_scores[0][valid], theirs[..., 2], SCORES, 'visibilities')

@@ -57,7 +57,7 @@ def test_every_needed_key_is_missed(start, reference_folder):
 
 @pytest.mark.parametrize('start', FILES)
 def test_what_is_not_compared_is_information(start, reference_folder):
-    """Nothing that the authors' program computed is passed over."""
+    """Nothing that the official implementation computed is passed over."""
     ref = Reference(some_file(start))
     spare = {k for k in ref.keys if not k.startswith(('raw/', 'override/', 'in/gt_'))}
     spare -= set(FILES[start].needed_keys(ref))

@@ -57,15 +57,15 @@ def test_poses_are_the_reference(programs, reference):
 @pytest.mark.parametrize('kind', ['photographs', 'drawn'])
 def test_poses_are_the_eager_models(programs, kind):
     if kind == 'drawn':
-        pictures = check.synthetic_images(4)
+        images = check.synthetic_images(4)
     else:
-        pictures = check.read_images(sorted(Path(SHARED).glob('data/coco_sample/images/*.jpg'))[:4])
-    if len(pictures) < 4:
+        images = check.read_images(sorted(Path(SHARED).glob('data/coco_sample/images/*.jpg'))[:4])
+    if len(images) < 4:
         pytest.skip(f'fewer than four photographs in {SHARED}/data/coco_sample/images')
     compared = 0
     for side in (128, 192, 320):
         for batch in (1, 4):
-            found = exported.agreement(*programs, pictures[:batch], side, may_tie=True)
+            found = exported.agreement(*programs, images[:batch], side, may_tie=True)
             assert found.same, (side, batch, found)
             compared += found.joints
     assert compared > 2000
