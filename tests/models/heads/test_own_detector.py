@@ -61,7 +61,11 @@ def build(geometry: bool, regresses: bool = True) -> CenterGroupHead:
             num_slots=20,
             detector=dict(type='RegressingDetector', regresses=regresses),
             neck=dict(
-                type='CenterGroupNeck', in_channels=CHANNELS, num_keypoints=K, channels=16, hidden=32
+                type='CenterGroupNeck',
+                in_channels=CHANNELS,
+                num_keypoints=K,
+                channels=16,
+                hidden=32,
             ),
             grouping=dict(
                 type='AttentionGrouping',
