@@ -73,8 +73,7 @@ class InferenceGraph(nn.Module):
         self.register_buffer('flip_indices', flip, persistent=False)
 
     def _autocast(self, device: str) -> AbstractContextManager:
-        """Autocast of the precision; none for float32, so that the graph contains no trace of
-        it."""
+        """Autocast of the precision; float32 has none, so that its graph shows no trace of it."""
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
 
