@@ -1,10 +1,10 @@
 # Fits a few real photographs without augmentation, stage 2: does the whole loop learn?
 #
-# The COCO config but for: width of the backbone and of the embeddings, input size, trained batch
-# norm, one learning rate in full precision, augmentation off (in training and in testing),
-# schedule.  Nothing is pre-trained: stage 1 starts from scratch on the same photographs.  Its AP
-# is that of the images it was trained on and says nothing about any other.  Put images and
-# annotations where COCO_OVERFIT says, or here:
+# What differs from the COCO config: the width of the backbone and of the embeddings, the input
+# size, trained batch norms, one learning rate in full precision, no augmentation in training and no
+# flip test, and the schedule.  Nothing is pre-trained: stage 1 starts from scratch on the same
+# photographs.  Its AP is that of the images it was trained on and says nothing about any other.
+# Put images and annotations where COCO_OVERFIT says, or here:
 #
 #   data/coco_overfit/images/*.jpg
 #   data/coco_overfit/person_keypoints.json
@@ -56,7 +56,7 @@ model = dict(
         decoder=codec),
     test_cfg=dict(flip_test=False))
 
-# the whole picture in a square, in training as in testing
+# the whole image in a square, in training and in testing
 train_pipeline = [
     dict(type='LoadImage'),
     dict(

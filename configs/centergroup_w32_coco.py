@@ -37,7 +37,7 @@ model = dict(
 
 train_pipeline = [
     dict(type='LoadImage'),
-    # The paper turns images by up to 30 degrees, the authors' program not: rotate_factor=30.
+    # The official implementation does not rotate; the paper rotates by up to 30 degrees.
     dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=0.0),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=codec),

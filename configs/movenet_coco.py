@@ -5,7 +5,7 @@
 #       --config configs/movenet_coco.py
 #   python tools/test.py configs/movenet_coco.py checkpoints/movenet.pth
 #
-# 6 people for each image, as released, and a data set in COCO's format that lies elsewhere, with
+# 6 people for each image, as released, and a dataset in COCO's format that lies elsewhere, with
 # its annotations in PATH/person_keypoints.json and its images in PATH/images:
 #
 #   python tools/test.py configs/movenet_coco.py checkpoints/movenet.pth --cfg-options \

@@ -1,4 +1,4 @@
-"""A trained model and everything a program needs to know to feed it."""
+"""A trained model and everything an application needs to know to run it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load_graph(
         the graph on the CPU and its metadata, see :func:`describe`.
 
     Raises:
-        UserError: checkpoint and config do not fit, or no graph can be made of this model.
+        UserError: checkpoint and config do not fit, or this model cannot become one graph.
     """
     init_default_scope('mmpose')
     model = MODELS.build(copy.deepcopy(cfg.model))
@@ -47,7 +47,7 @@ def load_graph(
 
 
 def describe(cfg: Config) -> dict[str, Any]:
-    """What a program must know to prepare images and to read poses.
+    """Describe what an application must know to prepare images and to read poses.
 
     Returns:
         ``format``; ``config`` (its name); ``layout`` 'BHWC', ``colour`` 'BGR'; ``short_side`` or
@@ -56,8 +56,7 @@ def describe(cfg: Config) -> dict[str, Any]:
         Python.
 
     Raises:
-        UserError: the test pipeline resizes in a way that this does not know, or its data set
-            is unknown.
+        UserError: the resizing of the test pipeline cannot be described, or its dataset is unknown.
     """
     dataset = cfg.test_dataloader.dataset
     try:
@@ -77,10 +76,10 @@ def describe(cfg: Config) -> dict[str, Any]:
 
 
 def _describe_resize(dataset: Any) -> dict[str, int]:
-    """How the test pipeline brings images to the size of the network input.
+    """Describe how the test pipeline resizes images to the network input.
 
-    Files whose images are fitted by their long side have a format of their own, as readers of
-    the first know the short side only.
+    Files for which images are resized by their long side have another format number, because
+    readers of format 1 know the short side only.
     """
     steps = {step.get('type'): step for step in _steps(dataset)}
     if 'CenterGroupResize' in steps:
@@ -107,7 +106,7 @@ def _steps(dataset: Any) -> Iterator[dict]:
 
 
 def example_inputs(batch: int = 2, height: int = 128, width: int = 192) -> tuple:
-    """Inputs to trace with: unequal, not 1, and otherwise without meaning."""
+    """Inputs to trace with; their sizes differ from each other and from 1, and have no meaning."""
     image = torch.zeros(batch, height, width, 3, dtype=torch.uint8)
     content = torch.tensor([[0.0, 0.0, float(width), float(height)]]).repeat(batch, 1)
     return image, content

@@ -1,4 +1,4 @@
-"""Look before a run starts whether everything it needs is there."""
+"""Check before a run starts whether everything that it needs is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .errors import UserError
 from .moved import moved_config, reason_of
 from .skeleton_checks import check_annotations, check_numbers, distribute_metainfo
 
-#: how to get a data set, for configs that have no ``data_hint`` of their own
+#: how to get a dataset, for configs without a ``data_hint``
 DATA_HINTS = {
     'CocoDataset': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
     'https://cocodataset.org/#download and unpack them into {root}',
@@ -78,7 +78,7 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
 
 
 def check_scales(cfg: Config, loaders: tuple[str, ...]) -> None:
-    """Raise a UserError if the data come in several scales and the model wants one, or inversely.
+    """Raise a UserError if the data have several scales and the model expects one, or vice versa.
 
     Args:
         cfg: The whole config.
@@ -102,7 +102,7 @@ def is_remote(path: str) -> bool:
 
 
 def _datasets(dataset: Any) -> Iterator[dict]:
-    """Yield the data sets inside wrappers such as CombinedDataset and RepeatDataset."""
+    """Yield the datasets inside wrappers such as CombinedDataset and RepeatDataset."""
     if not isinstance(dataset, dict):
         return
     if dataset.get('ann_file'):
@@ -113,7 +113,7 @@ def _datasets(dataset: Any) -> Iterator[dict]:
 
 
 def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
-    """Look for the annotation file and the image folders of one data set."""
+    """Look for the annotation file and the image folders of one dataset."""
     root = dataset.get('data_root') or ''
     hint = cfg.get('data_hint') or DATA_HINTS.get(str(dataset.get('type')), OTHER_HINT)
     hint = hint.replace('{root}', osp.abspath(root)).replace('{loader}', loader)
@@ -131,7 +131,7 @@ def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
 
 
 def _check_evaluator(cfg: Config, name: str) -> None:
-    """Look for the annotation files of the metrics, which are set apart from the data sets'."""
+    """Look for the annotation files of the metrics, which have settings of their own."""
     evaluators = cfg.get(name) or ()
     for metric in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
         path = metric.get('ann_file')

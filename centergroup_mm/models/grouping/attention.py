@@ -1,4 +1,4 @@
-"""Attention from centers to keypoints: one head for every joint type (paper, Section 5.4)."""
+"""Attention from centers to keypoints, one head for each joint type (paper, Section 5.4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .geometry import ExpectedPose, RegressedDistance
 
 
 class GroupingOutput(NamedTuple):
-    """What one grouping module says of every center.
+    """What one grouping module predicts for every center.
 
     =========== =============== =======================================================
     attention   [B x C x K x M] logits of joint type k over all keypoints, finfo.min
@@ -43,12 +43,12 @@ class AttentionGrouping(nn.Module):
         channels: D.
         head_channels: width of each joint type's attention head.
         mlp_channels: width of the two classification MLPs.
-        same_type_only: the head of a joint type sees the keypoints which the detector takes
-            for that type, and no others.
-        visibility: what tells whether a joint is visible: 'attention', an MLP on the center
-            and what its joint's head attends to (Eq. 11); 'center', an MLP on the center
-            alone; or None, nothing does.
-        classify_centers: an MLP tells whether a center is a person.
+        same_type_only: the head of a joint type sees only the keypoints that were detected as that
+            type.
+        visibility: what predicts whether a joint is visible: 'attention', an MLP on the center and
+            on the keypoints that the joint's head attends to (Eq. 11); 'center', an MLP on the
+            center alone; or None, nothing.
+        classify_centers: an MLP predicts whether a center is a person.
         geometry: add to the logit of center c, joint type k and keypoint m the one of
             :class:`RegressedDistance`, which falls with the distance of m from the joint k that
             the detector regresses for c, in units of the person's size.
@@ -81,7 +81,7 @@ class AttentionGrouping(nn.Module):
         self.head_channels = head_channels
         self.query = nn.Linear(channels, num_keypoints * head_channels)
         self.key = nn.Linear(channels, num_keypoints * head_channels)
-        # What a variant does not use is not there: weights without gradient stop DDP.
+        # A variant has no unused weights, because DDP fails for weights without gradient.
         if visibility == 'attention':
             self.value = nn.Linear(channels, num_keypoints * head_channels)
             self.visibility_mlp = MLP(channels + head_channels, mlp_channels, mlp_channels, 1)
@@ -107,8 +107,8 @@ class AttentionGrouping(nn.Module):
     ) -> GroupingOutput:
         """Attend from centers (queries) to keypoints (keys), Eq. 7 to 11.
 
-        As in the authors' program the encodings join queries and keys but not values, and the
-        logits are divided by the square root of the head's width.
+        As in the official implementation, the encodings are added to queries and keys but not to
+        values, and the logits are divided by the square root of the head's width.
 
         Args:
             centers: embeddings h_c [B x C x D].
@@ -121,8 +121,8 @@ class AttentionGrouping(nn.Module):
                 ``geometry``.
 
         Returns:
-            GroupingOutput; attention, locations and logits are float32.  Logits that nothing
-            predicts are zero.
+            GroupingOutput; attention, locations and logits are float32.  Logits that are not
+            predicted are zero.
 
         Raises:
             ValueError: ``geometry`` is on and ``expected`` is missing.
@@ -158,10 +158,10 @@ class AttentionGrouping(nn.Module):
         )
 
     def _own_type(self, valid: Tensor) -> Tensor:
-        """Which keypoints each joint type's head sees if it sees its own type only.
+        """The keypoints that the head of each joint type sees with ``same_type_only``.
 
-        Slots are sorted by type.  A type without a valid keypoint keeps its masked ones, as an
-        image without any does.
+        Slots are sorted by type. If a type has no valid keypoint, its head sees all keypoints of
+        the type, as in an image without any valid keypoint.
 
         Args:
             valid: [B x M].

@@ -30,14 +30,14 @@ class Poses(NamedTuple):
 
 
 def refine_points(points: Tensor, maps: Tensor) -> Tensor:
-    """Move a quarter pixel towards the higher neighbour and to the middle of the pixel.
+    """Move points by a quarter pixel towards the higher neighbor, and to the middle of the pixel.
 
     Args:
         points: [B x C x K x 2] in input pixels.
         maps: merged heatmaps of the joints [B x K x H x W], not masked.
 
     Returns:
-        [B x C x K x 2] in input pixels; ties of the neighbours move by -0.25.
+        [B x C x K x 2] in input pixels; with equal neighbors points move by -0.25.
     """
     x, y = points.long().transpose(1, 2).unbind(-1)  # [B x K x C]
     across = value_at(maps, x + 1, y) > value_at(maps, x - 1, y)
@@ -47,12 +47,12 @@ def refine_points(points: Tensor, maps: Tensor) -> Tensor:
 
 
 def pose_scores(visibility: Tensor, person: Tensor, min_joints: int, visible_thr: float) -> Tensor:
-    """Score of a pose, Eq. 14 with the authors' program's addition of the best joints.
+    """Score of a pose: Eq. 14, and the best joints count too, as in the official implementation.
 
     Args:
         visibility: probabilities [B x C x K].
         person: probabilities [B x C].
-        min_joints: this many best joints count even below ``visible_thr``; 0 is the paper's.
+        min_joints: this many of the best joints count even below ``visible_thr``; the paper has 0.
         visible_thr: joints above this count.
 
     Returns:
@@ -83,8 +83,8 @@ def decode_poses(
         maps: merged heatmaps of the joints [B x K x H x W], not masked.
         valid: [B x C] bool, centers that take part.
         min_joints, visible_thr: see :func:`pose_scores`.
-        by_visibility: score poses by their joints' visibility; else by the probability of
-            being a person alone, which the joints get as their scores, too (ablation, Table 2).
+        by_visibility: score poses by the visibility of their joints; else by the probability of
+            being a person alone, which is then the score of the joints too (ablation, Table 2).
     """
     if by_visibility:
         visibility = output.visibility.sigmoid()

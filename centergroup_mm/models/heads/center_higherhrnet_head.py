@@ -102,7 +102,7 @@ class CenterHigherHRNetHead(BaseHead):
 
     @property
     def default_init_cfg(self) -> list[dict]:
-        """HigherHRNet's initialisation of all convolutions of its head."""
+        """HigherHRNet's initialization of all convolutions of its head."""
         return [
             dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
             dict(type='Constant', layer='BatchNorm2d', val=1),
@@ -184,7 +184,7 @@ class CenterHigherHRNetHead(BaseHead):
         tags = tags.float()
         indices = [s.gt_instance_labels.keypoint_indices for s in batch_data_samples]
         pull, push = self.tag_loss(tags[:, : self.num_keypoints].contiguous(), indices)
-        # A gradient path also when no image has a person, which distributed training needs.
+        # Distributed training needs gradients even if no image has a person.
         nothing = tags.sum() * 0
         return dict(loss_pull=pull / len(tags) + nothing, loss_push=push / len(tags) + nothing)
 
@@ -258,7 +258,7 @@ class CenterHigherHRNetHead(BaseHead):
         levels, tags = self.merge_views(read_views(feats, batch_data_samples, test_cfg))
         score_thr = test_cfg.get('score_thr')
         results = []
-        # One image at a time: MMPose's grouping wants the maps of a batch as one array.
+        # One image at a time: MMPose's grouping copies the maps of a whole batch into one array.
         for index in range(len(batch_data_samples)):
             own = [maps[index : index + 1] for maps in (*levels, tags)]
             keypoints, scores, pose_scores = (
@@ -279,6 +279,6 @@ class CenterHigherHRNetHead(BaseHead):
 
 
 def _in_full(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    """Run a layer without autocast: in half precision, neighbours in a heatmap are often equal."""
+    """Run a layer without autocast: half precision makes many neighbors in a heatmap equal."""
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.to(layer.weight.dtype))

@@ -1,9 +1,9 @@
-"""What ``CenterGroupHead`` asks of a keypoint detector.
+"""The protocol between ``CenterGroupHead`` and a keypoint detector.
 
-A detector is any module with the members of :class:`Detector`.  ``CenterHigherHRNetHead`` gives
-heatmaps at two resolutions; ``MoveNetHead`` gives one level and all the rest.  A new detector
-needs nothing but this file's two classes: it is registered in MMPose's ``MODELS`` and named in
-``CenterGroupHead(detector=dict(type=...))``.
+A detector is any module with the members of :class:`Detector`.  ``CenterHigherHRNetHead`` predicts
+heatmaps at two resolutions; ``MoveNetHead`` predicts one level and everything that is optional. A
+new detector needs only the two classes of this file: register it in MMPose's ``MODELS`` and name it
+in ``CenterGroupHead(detector=dict(type=...))``. docs/architecture.md has an example.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Detector(Protocol):
 
     Attributes:
         num_keypoints: K.
-        with_center: whether the last heatmap is that of person centers; ``CenterGroupHead``
-            refuses a detector without.
+        with_center: whether the last heatmap is that of the centers of people, as
+            ``CenterGroupHead`` requires.
         strides: pixels of the network input for each cell of a level, coarse to fine.
     """
 

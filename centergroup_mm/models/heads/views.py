@@ -1,4 +1,4 @@
-"""What a bottom-up head gets at test: features of several views, and metas of the images."""
+"""Inputs of a bottom-up head at test time: features of all views, and metadata."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class ImageViews(NamedTuple):
 
 
 def read_views(feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None) -> ImageViews:
-    """Sort what MMPose's bottom-up estimator hands to ``head.predict``.
+    """Sort the arguments that MMPose's bottom-up estimator passes to ``head.predict``.
 
     Args:
         feats: levels of features; with ``flip_test`` a pair of them, those of the mirrored
             images second; with ``multiscale_test`` a list of such entries.
-        batch_data_samples: with metas ``input_size`` and, for flip test, ``flip_indices``.
+        batch_data_samples: with ``input_size`` and, for flip test, ``flip_indices`` in their
+            metadata.
         test_cfg: may hold ``flip_test`` and ``multiscale_test``.
 
     Raises:
@@ -73,7 +74,7 @@ def check_one_size(metas: Sequence[dict]) -> None:
 def check_finite(maps: Tensor, metas: Sequence[dict]) -> None:
     """Raise a ValueError that names the image if maps [B x T x H x W] hold NaN or infinity.
 
-    Extremes pass NaN on, and finding them is ten times as fast as ``isfinite`` of every pixel.
+    Minimum and maximum propagate NaN, and are ten times as fast as ``isfinite`` of every pixel.
     """
     axes = tuple(range(1, maps.dim()))
     finite = torch.isfinite(maps.amax(axes)) & torch.isfinite(maps.amin(axes))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..grouping import GroupingOutput, Proposals
 
-# COCO's area of a person as a share of its box (CrowdPose's toolkit and supplement B).
+# Area of a person as a share of its box (CrowdPose's toolkit and supplement B).
 AREA_OF_BOX = 0.53
 
 
@@ -21,7 +21,7 @@ class PersonTargets(NamedTuple):
 
     ========== ============= ==========================================================
     joints     [N x K+1 x 2] joints, then the center
-    visible    [N x K+1]     bool, labelled and inside the crop
+    visible    [N x K+1]     bool, labeled and inside the crop
     box_sizes  [N x 2]       width and height of the box
     matchable  [N]           bool, persons with visible joints and keypoint annotations
     ========== ============= ==========================================================
@@ -44,7 +44,7 @@ class PersonTargets(NamedTuple):
 
 
 class CenterTargets(NamedTuple):
-    """What every center slot should say.
+    """What the grouping should predict for every center slot.
 
     ======= ============= =============================================================
     matched [B x C]       bool, stands for an annotated person
@@ -77,14 +77,14 @@ class CenterGroupLoss(nn.Module):
     """Center, visibility and location losses, averaged over all grouping modules.
 
     Args:
-        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
+        sigmas: the dataset's keypoint standard deviations, length K (COCO's OKS constants).
         assigner: config of the assigner of centers to persons.
-        center_weight, visibility_weight, location_weight: factors of the three losses
-            (authors' program: 1, 1, 0.02).  0 leaves the loss out, which a grouping without
-            that prediction needs (paper, Table 2).
-        gamma: of the focal losses (authors' program: 2).
-        min_oks: a visible joint teaches visibility only where its predicted location reaches
-            this similarity (paper, footnote 4; authors' program: 0.5); 0 lets all teach.
+        center_weight, visibility_weight, location_weight: factors of the three losses (official
+            implementation: 1, 1, 0.02). 0 leaves the loss out, as is necessary for a grouping that
+            does not predict it (paper, Table 2).
+        gamma: of the focal losses (official implementation: 2).
+        min_oks: a visible joint counts for the visibility loss only if its predicted location
+            reaches this OKS (paper, footnote 4; official implementation: 0.5). With 0, all count.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CenterGroupLoss(nn.Module):
 
     @torch.no_grad()
     def targets(self, centers: Proposals, persons: Sequence[PersonTargets]) -> CenterTargets:
-        """Match centers to persons and gather what each center should say.
+        """Match centers to people and gather the targets of each center.
 
         Args:
             centers: flattened proposals [B x C ...].
@@ -189,10 +189,11 @@ class CenterGroupLoss(nn.Module):
 
         Args:
             outputs: of the L grouping modules, [B x C ...] each.
-            centers: flattened center proposals [B x C ...]; those not valid count nowhere.
+            centers: flattened center proposals [B x C ...]; those that are not valid count for no
+                loss.
             persons: annotated persons, one entry for each image.
-            counted: [B x C] bool, centers that are taught whether they are a person; default
-                all valid ones (authors' program: those not in an ignored region).
+            counted: [B x C] bool, centers that count for the center loss; default all valid ones
+                (official implementation: those outside of ignored regions).
 
         Returns:
             ``loss_center``, ``loss_visibility``, ``loss_location``; the first two only with a

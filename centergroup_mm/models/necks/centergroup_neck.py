@@ -24,7 +24,7 @@ from ..grouping import (
     window_cost,
 )
 
-# Windows of a traced graph may cost as much as the map of an input of 256 x 256 pixels.
+# A traced graph uses windows if they cost no more than the map of a 256 x 256 input.
 _TRACED_CELLS = 64 * 64
 
 
@@ -44,7 +44,7 @@ class Tokens(NamedTuple):
 
 
 def attended(valid: Tensor) -> Tensor:
-    """Keypoints that are attended to, [B x M]: all of an image that has none (authors' program)."""
+    """Keypoints that may be attended to [B x M]; all of them in an image without valid ones."""
     return valid | ~valid.any(1, keepdim=True)
 
 
@@ -52,24 +52,24 @@ def attended(valid: Tensor) -> Tensor:
 class CenterGroupNeck(BaseModule):
     """Embedding CNNs, sampling at points, initial MLP and transformer encoder.
 
-    Keypoints and centers have an embedding CNN each and share everything else.  At test these
-    CNNs run only around the proposals where that is cheaper; the numbers are the same, rounding
-    apart.  Defaults are those of the authors' program; supplement C.2 gives the sizes of the
-    transformer.
+    Keypoints and centers have one embedding CNN each and share everything else. At test time these
+    CNNs run only in windows around the proposals if that is cheaper; the result is the same up to
+    rounding. The defaults are those of the official implementation; supplement C.2 has the sizes of
+    the transformer.
 
     Args:
         in_channels: channels of the backbone's 1/4 map.
         num_keypoints: K.
         channels: D.
         num_blocks: residual blocks of each embedding CNN (paper: one).
-        num_layers: encoder layers; 0 is without transformer (paper, Table 1, rows 3 to 5).
+        num_layers: encoder layers; 0 for no transformer (paper, Table 1, rows 3 to 5).
         num_heads: attention heads of the encoder.
         hidden: width of the encoder's MLPs.
         dropout: in the encoder, while training.
-        scale_weights: for multi-scale testing, how much the features of each scale count, the
-            scale of the original input first.
-        position_encoding, type_encoding: let queries and keys know the place and the detected
-            type of a keypoint (paper, Table 1: rows without them).
+        scale_weights: for multi-scale testing, the weight of the features of each scale, that of
+            the original input first.
+        position_encoding, type_encoding: add encodings of the position and of the detected type of
+            a keypoint to queries and keys (the paper's Table 1 has rows without them).
         init_cfg: see mmengine.
     """
 
@@ -109,10 +109,10 @@ class CenterGroupNeck(BaseModule):
         centers: Proposals,
         size: tuple[int, int],
     ) -> Tensor:
-        """Embeddings of all slots: what the embedding CNNs say at their points.
+        """Embeddings of all slots: the values of the embedding CNNs at their points.
 
-        At test they are float32 whatever the autocast: half precision here moves visibilities and
-        attention further than the reference values allow.
+        At test time they are float32 even under autocast, because half precision changes
+        visibilities and attention by more than the tolerance of the reference values.
 
         Args:
             features: for each test scale, the scale of the original input first, the levels of
@@ -122,10 +122,10 @@ class CenterGroupNeck(BaseModule):
             size: (H, W) of the network input in pixels.
 
         Returns:
-            [B x M+C x D], weighted means over scales.  Slots that nothing attends to may be 0.
+            [B x M+C x D], weighted means over scales. Slots that are not attended to may be 0.
 
         Raises:
-            ValueError: there are other scales than ``scale_weights`` has.
+            ValueError: the number of scales is not that of ``scale_weights``.
         """
         weights = self.scale_weights if len(features) > 1 else (1.0,)
         if len(features) != len(weights):
@@ -156,12 +156,12 @@ class CenterGroupNeck(BaseModule):
         used: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
-        """Embeddings of one scale [B x P x D], of whole maps or of windows, what costs less.
+        """Embeddings of one scale [B x P x D], from whole maps or windows, whichever is cheaper.
 
-        Empty slots have no window on a CPU.  A traced graph is for maps of any size, and takes
-        windows where few enough for small ones.
+        On a CPU, empty slots have no window. A traced graph is for maps of any size; it uses
+        windows if they are few enough to be cheaper on small maps.
         """
-        if self.training:  # batch statistics are of whole maps
+        if self.training:  # batch statistics are those of whole maps
             return sample_at(cnn(feature), points, size)
         feature = feature.float()
         slots = None
@@ -195,7 +195,7 @@ class CenterGroupNeck(BaseModule):
             embeddings: result of :meth:`embed`.
             keypoints: [B x K x R ...].
             centers: [B x 1 x C ...].
-            padding_mask: [B x H/4 x W/4], 1 inside the picture.
+            padding_mask: [B x H/4 x W/4], 1 on the image.
             size: (H, W) of the network input in pixels.
 
         Returns:
@@ -226,8 +226,8 @@ class CenterGroupNeck(BaseModule):
     ) -> Tokens:
         """See :meth:`embed` and :meth:`tokenize` for the arguments.
 
-        Autocast reaches the convolutions of :meth:`embed` at most, in training: what follows is
-        little work, and costs AP in half precision.
+        Autocast affects at most the convolutions of :meth:`embed`, in training. The rest is little
+        work and would lose AP in half precision.
         """
         embeddings = self.embed(features, keypoints, centers, size)
         with torch.autocast(padding_mask.device.type, enabled=False):
@@ -238,9 +238,9 @@ class CenterGroupNeck(BaseModule):
     def encode(self, tokens: Tensor, encoding: Tensor, valid: Tensor) -> list[Tensor]:
         """Run the encoder; arguments and result as in ``Tokens``.
 
-        What is empty in all images of a batch is left out on a CPU, where it would cost as much
-        as the rest, and keeps its initial embedding: nothing attends to it.  A traced graph has
-        a fixed number of slots.
+        On a CPU, slots that are empty in all images of a batch are left out, because they would
+        cost as much as the others. They keep their initial embeddings, to which nothing attends. A
+        traced graph has a fixed number of slots.
         """
         layers = [tokens]
         if tokens.device.type != 'cpu' or is_traced():

@@ -18,19 +18,19 @@ class MixedSizePoseEstimator(BottomupPoseEstimator):
     """A ``BottomupPoseEstimator`` that runs the images of each size by themselves.
 
     A batch holds images padded right and below to the largest of them.  What a network computes
-    near the border of a smaller image would depend on that padding, and so on the other images
-    of the batch.  Here backbone, neck and head see the images of each size without it, so that
-    a batch gives what its images give one by one, whatever the network.
+    near the border of a smaller image depends on that padding, and so on the other images of the
+    batch. Here backbone, neck and head see the images of each size without the padding, so that a
+    batch gives the same result as its images one by one, for every network.
 
-    It also takes the scales of a multi-scale test as a list, which MMPose's estimator stacks
-    before it asks for a list, and each of which may have its own mix of sizes.
+    It also takes the scales of a multi-scale test as a list, each of which may have images of
+    different sizes. MMPose's estimator stacks them, which fails.
 
-    Training is the parent's: training crops have one size.
+    Training is unchanged, because training crops have one size.
 
     Args:
-        one_by_one: run every image by itself at test.  Images of one size otherwise share a
-            batch, in which libraries may add up numbers in another order than for one image:
-            results then differ by float rounding, about 1e-6.
+        one_by_one: run every image by itself at test time. Otherwise images of one size share a
+            batch, for which libraries may add up numbers in another order than for one image, so
+            that results differ by float rounding, about 1e-6.
         kwargs: as of ``BottomupPoseEstimator``.
     """
 
