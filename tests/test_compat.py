@@ -205,7 +205,7 @@ assert keep.tolist() == [0, 2]
     status, output = python(code, tmp_path)
     assert status == 0, output
     assert str(tmp_path) in output
-    config = ROOT / 'tests' / 'toy_config.py'
+    config = ROOT / 'tests' / 'helpers' / 'toy_config.py'
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = [sys.executable, str(ROOT / 'tools' / 'train.py'), str(config)]
     subprocess.run([*command, '--work-dir', str(tmp_path / 'run')], env=environment, check=True)

@@ -12,7 +12,7 @@ from centergroup_mm.checkpoints.convert_file import convert_file
 from centergroup_mm.checkpoints.movenet import load_movenet, movenet_names
 from centergroup_mm.utils.errors import UserError
 
-from ..movenet import ROOT, build_movenet
+from ..helpers.movenet import ROOT, build_movenet
 
 CONFIG = str(ROOT / 'configs' / 'movenet_coco.py')
 

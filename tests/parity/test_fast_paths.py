@@ -17,7 +17,7 @@ from centergroup_mm.deploy.export import Dim
 from centergroup_mm.models.grouping import Poses
 from centergroup_mm.models.heads import Detection
 
-from ..exported import needs_compiler, needs_export
+from ..helpers.exported import needs_compiler, needs_export
 from . import check_stages as stages
 from .conftest import files_of
 from .models import build_model

@@ -15,7 +15,7 @@ from centergroup_mm.deploy.load import load_graph
 from centergroup_mm.models.grouping import Poses
 from centergroup_mm.utils.valid_mask import valid_box
 
-from .. import exported
+from ..helpers import exported
 from . import check_stages as stages
 from .models import config_of, official_state
 from .reference import FOLDER, NO_FOLDER, SHARED, Reference

@@ -12,7 +12,7 @@ from centergroup_mm.utils.skeleton import (
     read_metainfo,
 )
 
-from ..skeletons import FIVE, FOURTEEN, write_skeleton
+from ..helpers.skeletons import FIVE, FOURTEEN, write_skeleton
 
 #: HigherHRNet's for COCO, and CrowdPose's by the same rule
 ORDERS = {

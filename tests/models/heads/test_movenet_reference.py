@@ -7,7 +7,7 @@ import pytest
 
 from centergroup_mm.models.grouping.one_shot import snap_to_joints
 
-from ...movenet import (
+from ...helpers.movenet import (
     NEEDS_REFERENCE,
     NEEDS_RELEASE,
     REFERENCE,

@@ -18,8 +18,8 @@ from centergroup_mm.datasets.transforms.resize import CenterGroupResize
 from centergroup_mm.deploy import check
 from centergroup_mm.utils.valid_mask import valid_box
 
-from . import exported
-from .conftest import ROOT
+from ..conftest import ROOT
+from ..helpers import exported
 
 for _package in ('onnx', 'onnxscript', 'onnxruntime'):
     pytest.importorskip(_package, reason='pip install onnx onnxscript onnxruntime')

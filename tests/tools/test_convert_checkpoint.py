@@ -16,7 +16,7 @@ import torch
 
 from centergroup_mm.checkpoints.foreign import CAN_LEAVE_OUT
 
-from .official import NEEDS_OFFICIAL, ROOT, filled
+from ..helpers.official import NEEDS_OFFICIAL, ROOT, filled
 
 
 @pytest.fixture

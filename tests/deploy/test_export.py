@@ -20,8 +20,8 @@ from centergroup_mm.deploy.load import describe, load_graph
 from centergroup_mm.utils.errors import UserError
 from centergroup_mm.utils.valid_mask import masks_of_boxes, valid_box, valid_mask
 
-from . import exported
-from .conftest import ROOT
+from ..conftest import ROOT
+from ..helpers import exported
 
 onnx = pytest.importorskip('onnx', reason='pip install onnx onnxscript onnxruntime')
 pytest.importorskip('onnxscript', reason='pip install onnx onnxscript onnxruntime')

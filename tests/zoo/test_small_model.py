@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 import centergroup_mm  # noqa: F401
 from centergroup_mm.synthetic import write_dataset
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 CONFIG = ROOT / 'configs' / 'centergroup_small_synthetic.py'
 WEIGHTS = ROOT / 'centergroup_mm' / 'zoo' / 'centergroup_small_synthetic.pth'

@@ -25,7 +25,7 @@ from centergroup_mm.deploy import InferenceGraph, check
 from centergroup_mm.deploy.export import CAN_WRITE_ONNX, Dim, export_onnx, export_program
 from centergroup_mm.deploy.load import load_graph
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 #: for every test file that compiles or exports
 needs_export = pytest.mark.skipif(Dim is None, reason='this torch is too old to export')

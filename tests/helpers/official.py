@@ -20,7 +20,7 @@ from torch import Tensor
 import centergroup_mm  # noqa: F401
 from centergroup_mm.checkpoints.convert_file import model_state_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get('CENTERGROUP_SHARED', ROOT.parent / 'shared'))
 OFFICIAL = SHARED / 'official'
 NEEDS_OFFICIAL = pytest.mark.skipif(

@@ -1,6 +1,6 @@
 """Hungarian against greedy matching on crowds of 30; `-s` prints how often they differ.
 
-python -m pytest -s tests/models/test_center_assigner.py
+python -m pytest -s tests/models/task_modules/test_center_hungarian_assigner.py
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A config of the toy model in the form of the real ones."""
 
-_base_ = ['../configs/_base_/default_runtime.py']
-custom_imports = dict(imports=['centergroup_mm', 'tests.toy'], allow_failed_imports=False)
+_base_ = ['../../configs/_base_/default_runtime.py']
+custom_imports = dict(imports=['centergroup_mm', 'tests.helpers.toy'], allow_failed_imports=False)
 model = dict(type='ToyModel')
 dataset = dict(type='ToyDataset')
 collate = dict(type='default_collate')

@@ -9,7 +9,7 @@ import torch
 from centergroup_mm.deploy import check
 from centergroup_mm.deploy.export import export_program
 
-from . import exported
+from ..helpers import exported
 
 pytestmark = exported.needs_export
 

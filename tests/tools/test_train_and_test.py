@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
-CONFIG = ROOT / 'tests' / 'toy_config.py'
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / 'tests' / 'helpers' / 'toy_config.py'
 
 
 def tool(name: str, *arguments: object, cwd: Path, launch: tuple[str, ...] = ()) -> tuple[int, str]:

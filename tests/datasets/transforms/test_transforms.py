@@ -20,7 +20,7 @@ from centergroup_mm.datasets.transforms import (
 from centergroup_mm.datasets.transforms.resize import fit_short_side
 from centergroup_mm.utils.valid_mask import valid_mask
 
-from ..parity.conftest import files_of
+from ...parity.conftest import files_of
 
 FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 import centergroup_mm  # noqa: F401
 from centergroup_mm.synthetic import write_dataset
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def tiny(name: str, data: Path, work_dir: Path) -> Config:

@@ -14,7 +14,7 @@ from mmpose.structures import PoseDataSample
 
 import centergroup_mm  # noqa: F401
 
-from ..conftest import ROOT
+from ...conftest import ROOT
 
 # Parameters of the official models, component by component.
 COMPONENTS = {

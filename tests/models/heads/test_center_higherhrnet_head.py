@@ -14,7 +14,7 @@ from centergroup_mm.codecs import CenterAssociativeEmbedding
 from centergroup_mm.models.heads import CenterHigherHRNetHead
 from centergroup_mm.models.losses import MultiLevelHeatmapLoss
 
-from ..parity.conftest import FOLDER, Reference, files_of
+from ...parity.conftest import FOLDER, Reference, files_of
 
 SIZE = (64, 96)  # (h, w)
 FLIP = [0, 2, 1]

@@ -17,7 +17,7 @@ from mmpose.registry import MODELS
 import centergroup_mm  # noqa: F401
 from centergroup_mm.synthetic import write_dataset
 
-from .conftest import ROOT
+from ..conftest import ROOT
 from .test_pipeline import tiny
 
 

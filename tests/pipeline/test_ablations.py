@@ -17,7 +17,7 @@ from centergroup_mm.models.grouping import AttentionGrouping
 from centergroup_mm.synthetic import write_dataset
 
 from ..conftest import ROOT
-from ..test_pipeline import tiny
+from .test_pipeline import tiny
 
 FULL = 32_465_982
 MODULES = 4  # one grouping before the transformer and one after each of its layers

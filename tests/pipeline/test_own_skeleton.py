@@ -15,9 +15,9 @@ from centergroup_mm.utils.checks import check_data, load_config
 from centergroup_mm.utils.errors import UserError
 from centergroup_mm.utils.skeleton_checks import LOADERS, annotated_keypoints
 
-from .conftest import ROOT
-from .skeletons import FIVE, FOURTEEN, write_dataset, write_skeleton
-from .test_tools import last_error, tool
+from ..conftest import ROOT
+from ..helpers.skeletons import FIVE, FOURTEEN, write_dataset, write_skeleton
+from ..tools.test_train_and_test import last_error, tool
 
 
 def write_config(folder: Path, base: str, *lines: str) -> Path:

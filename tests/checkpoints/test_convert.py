@@ -13,7 +13,7 @@ from centergroup_mm.checkpoints.convert_file import convert_file
 from centergroup_mm.engine.hooks import DetectorCheckpointHook
 from centergroup_mm.utils.errors import UserError
 
-from .official import (
+from ..helpers.official import (
     NEEDS_OFFICIAL,
     blank,
     build,

@@ -25,8 +25,8 @@ from mmengine.config import Config
 
 import centergroup_mm  # noqa: F401
 
-from .conftest import ROOT
-from .exported import needs_export
+from ..conftest import ROOT
+from ..helpers.exported import needs_export
 
 TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
 #: what users of the JSON file rely on
