@@ -19,7 +19,7 @@ _base_ = [
 ]
 
 codec = dict(type='MoveNetCodec', input_size=(512, 512), max_people=20)
-model = dict(head=dict(type='MoveNetHead', decoder=codec))
+model = dict(head=dict(type='MoveNetHead', metainfo=_base_.dataset_type, decoder=codec))
 
 val_pipeline = [
     dict(type='LoadImage'),

@@ -7,11 +7,12 @@ file with ``dataset_info``. Datasets, heads and losses all read it from there.
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from typing import Any, NamedTuple
 
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS
+from mmpose.registry import DATASETS, MODELS
 
 from .deprecation import OLD_NUM_KEYPOINTS
 
@@ -141,6 +142,27 @@ def fill_sigmas(loss: dict, skeleton: Skeleton | None) -> dict:
     if skeleton is None or loss.get('sigmas') is not None:
         return loss
     return dict(loss, sigmas=list(skeleton.sigmas))
+
+
+def takes_metainfo(part: dict) -> bool:
+    """Say whether the class of a model part is built with a skeleton."""
+    kind = part.get('type')
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    return kind is not None and 'metainfo' in inspect.signature(kind.__init__).parameters
+
+
+def fill_detector(detector: dict, metainfo: str | dict | None) -> dict:
+    """Config of a detector with ``metainfo`` if its class takes it, else with ``num_keypoints``.
+
+    Args:
+        detector: What it says itself stays.
+        metainfo: As of :func:`read_metainfo`; None leaves the detector as it is.
+    """
+    if metainfo is None or detector.get('metainfo') is not None:
+        return detector
+    if takes_metainfo(detector):
+        return dict(detector, metainfo=metainfo)
+    return fill_number(detector, read_metainfo(metainfo))
 
 
 def fill_order(decoder: dict, skeleton: Skeleton | None) -> dict:

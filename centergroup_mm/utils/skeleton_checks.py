@@ -10,7 +10,6 @@ dataset has the skeleton of its class, and the head that of its own ``metainfo``
 from __future__ import annotations
 
 import copy
-import inspect
 import json
 import mmap
 import os.path as osp
@@ -19,11 +18,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
-from mmpose.registry import DATASETS, MODELS
+from mmpose.registry import DATASETS
 
 from .deprecation import OLD_NUM_KEYPOINTS
 from .errors import UserError
-from .skeleton import Skeleton, given_number, name_of, read_metainfo
+from .skeleton import Skeleton, given_number, name_of, read_metainfo, takes_metainfo
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 REMEDY = (
@@ -63,7 +62,7 @@ def distribute_metainfo(cfg: Config) -> None:
                 f'({name_of(dataset["metainfo"])}) describe different skeletons: {REMEDY}'
             )
     head = _head_of(cfg)
-    if _takes_metainfo(head):
+    if takes_metainfo(head):
         head['metainfo'] = copy.deepcopy(metainfo)
 
 
@@ -147,16 +146,16 @@ def _model_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
     parts = {f'model.head.{name}': head[name] for name in present} or {'model.head': head}
     missing = [place for place, part in parts.items() if given_number(part) is None]
     loss = head.get('loss')
-    if isinstance(loss, dict) and 'grouping' in head:
-        if loss.get('sigmas') is None:
-            missing.append('model.head.loss')
-        else:
+    if isinstance(loss, dict):
+        if loss.get('sigmas') is not None:
             yield 'model.head.loss.sigmas', len(loss['sigmas'])
+        elif 'grouping' in head:
+            missing.append('model.head.loss')
     for place, part in parts.items():
         if given_number(part) is not None:
             key = OLD_NUM_KEYPOINTS if OLD_NUM_KEYPOINTS in part else 'num_keypoints'
             yield f'{place}.{key}', given_number(part)
-    if not missing or not _takes_metainfo(head):
+    if not missing or not takes_metainfo(head):
         return
     if not head.get('metainfo'):
         raise UserError(f'{missing[0]} does not say how many keypoints there are: {REMEDY}')
@@ -176,13 +175,6 @@ def _dataset_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
 
 def _head_of(cfg: Config) -> dict:
     return (cfg.get('model') or {}).get('head') or {}
-
-
-def _takes_metainfo(head: dict) -> bool:
-    """Say whether the class of a head is built with a skeleton."""
-    kind = head.get('type')
-    kind = MODELS.get(kind) if isinstance(kind, str) else kind
-    return kind is not None and 'metainfo' in inspect.signature(kind.__init__).parameters
 
 
 def _metainfo_of(dataset: dict) -> str | dict | None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmpose.registry import MODELS
+from mmpose.registry import DATASETS, MODELS
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.utils.checks import check_data, load_config
 from centergroup_mm.utils.errors import UserError
+from centergroup_mm.utils.skeleton import fill_detector
 from centergroup_mm.utils.skeleton_checks import LOADERS, annotated_keypoints
 
 from ..conftest import ROOT
@@ -99,6 +100,22 @@ def test_the_line_reaches_the_detector_that_groups_by_tags(tmp_path):
     assert head.num_keypoints == 14
     # the top of the head starts the groups, wherever it is in the list
     assert FOURTEEN[head.decoder.decode_keypoint_order[0]] == 'top_head'
+
+
+def test_the_line_reaches_a_detector_with_a_loss_of_its_own(tmp_path):
+    write_skeleton(tmp_path / 'five.py', FIVE)
+    metainfo = dict(from_file=str(tmp_path / 'five.py'))
+    detector = dict(type='MoveNetHead', loss=dict(type='MoveNetLoss'))
+    head = MODELS.build(fill_detector(detector, metainfo))
+    assert head.num_keypoints == len(head.loss_module.sigmas) == 5
+
+
+def test_a_dataset_class_can_be_named_instead_of_a_file():
+    path = str(ROOT / 'configs/centergroup_w32_coco.py')
+    cfg = load_config(path, {'metainfo': 'CrowdPoseDataset'})
+    assert numbers_of(MODELS.build(cfg.model.head)) == {14}
+    dataset = DATASETS.get('CocoDataset')
+    assert dataset._load_metainfo(cfg.train_dataloader.dataset.metainfo)['num_keypoints'] == 14
 
 
 def test_stock_tools_get_the_skeleton_of_a_shipped_config():

@@ -11,7 +11,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from ...utils.skeleton import fill_number, fill_sigmas, read_metainfo
+from ...utils.skeleton import fill_detector, fill_number, fill_sigmas, read_metainfo
 from ...utils.valid_mask import valid_mask
 from ..grouping import (
     ExpectedPose,
@@ -97,7 +97,7 @@ class CenterGroupHead(BaseHead):
     ) -> None:
         super().__init__(init_cfg)
         skeleton = None if metainfo is None else read_metainfo(metainfo)
-        self.detector: Detector = MODELS.build(fill_number(detector, skeleton))
+        self.detector: Detector = MODELS.build(fill_detector(detector, metainfo))
         if not getattr(self.detector, 'with_center', False):
             raise ValueError('CenterGroupHead needs a detector with with_center=True')
         self.neck = MODELS.build(fill_number(neck, skeleton))

@@ -10,6 +10,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
+from ...utils.skeleton import fill_sigmas, read_metainfo
 from ..grouping.one_shot import MoveNetMaps
 from ..necks.movenet_fpn import SeparableConv
 from .detector import DetectorMaps
@@ -26,10 +27,12 @@ class MoveNetHead(BaseHead):
 
     Args:
         in_channels: channels of the finest level of the pyramid.
-        num_keypoints: K.
+        num_keypoints: K; default that of ``metainfo``, without it COCO's 17.
         feat_channels: channels between the two layers of each branch.
         loss: config of the ``MoveNetLoss``, needed to train.
         decoder: config of the ``MoveNetCodec``, needed to predict.
+        metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
+            ``num_keypoints`` and the loss's ``sigmas``, where they are not said.
         init_cfg: see mmengine.
     """
 
@@ -39,14 +42,19 @@ class MoveNetHead(BaseHead):
     def __init__(
         self,
         in_channels: int = 24,
-        num_keypoints: int = 17,
+        num_keypoints: int | None = None,
         feat_channels: int = 96,
         loss: dict | None = None,
         decoder: dict | None = None,
+        metainfo: str | dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.num_keypoints = num_keypoints
+        if metainfo is not None:
+            skeleton = read_metainfo(metainfo)
+            num_keypoints = num_keypoints or skeleton.num_keypoints
+            loss = loss and fill_sigmas(loss, skeleton)
+        self.num_keypoints = num_keypoints = num_keypoints or 17
         channels = MoveNetMaps(1, 2, 2, num_keypoints, 2 * num_keypoints, 2 * num_keypoints)
         self.branches = nn.ModuleDict(
             {

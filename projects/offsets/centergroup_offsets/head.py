@@ -22,7 +22,7 @@ from centergroup_mm.models.grouping import (
     select_proposals,
 )
 from centergroup_mm.models.heads.views import check_finite, read_views
-from centergroup_mm.utils.skeleton import fill_number, read_metainfo
+from centergroup_mm.utils.skeleton import fill_detector
 from centergroup_mm.utils.valid_mask import valid_mask
 
 from .offsets import mirror_offsets, read_offsets
@@ -97,8 +97,7 @@ class OffsetsHead(BaseHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        skeleton = None if metainfo is None else read_metainfo(metainfo)
-        self.detector = MODELS.build(fill_number(detector, skeleton))
+        self.detector = MODELS.build(fill_detector(detector, metainfo))
         if not self.detector.with_center:
             raise ValueError('OffsetsHead needs a detector with with_center=True')
         self.num_keypoints = self.detector.num_keypoints

@@ -199,7 +199,7 @@ def test_errors_say_what_to_do(model):
     broken = copy.deepcopy(model)
     with torch.no_grad():
         broken.head.branch[-1].bias[0] = float('nan')
-    with pytest.raises(ValueError, match=r'the maps of 0\.png are not finite'):
+    with pytest.raises(ValueError, match=r'maps of 0\.png are not finite'):
         predict(broken, [packed((64, 64))])
     with pytest.raises(ValueError, match=r'no multi-scale test.*multiscale_test=False'):
         model.head.predict([], [], dict(multiscale_test=True))
