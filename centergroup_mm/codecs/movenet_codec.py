@@ -18,7 +18,7 @@ STRIDE = 4
 
 @KEYPOINT_CODECS.register_module()
 class MoveNetCodec(BaseKeypointCodec):
-    """Targets of MoveNet's heads, and one-shot poses: regressed joints snapped to detected ones.
+    """Targets of MoveNet's heads, and one-shot poses: regressed joints moved to detected ones.
 
     Centers are the middles of boxes, as in CenterNet, on which MoveNet MultiPose is built.
 
@@ -27,7 +27,7 @@ class MoveNetCodec(BaseKeypointCodec):
         - keypoint number: K
         - network input size: [w, h]
 
-    Encoded, for the M of N persons of whom enough is inside the input:
+    Encoded, for the M of N people with a large enough part inside the input:
         - heatmaps (list): one level [K+1 x h/4 x w/4], the center last; Gaussians whose peak is
           exactly 1 at the cell of the joint
         - joints (np.ndarray): [M x K x 2] in input pixels
@@ -37,7 +37,7 @@ class MoveNetCodec(BaseKeypointCodec):
     Args:
         input_size: [w, h] of the network input while training.
         max_people: poses decoded for each image (the released graph: 6).
-        min_inside: share of a box that has to be inside the input for a person to count.
+        min_inside: smallest share of a box inside the input for which a person counts.
     """
 
     auxiliary_encode_keys = {'bbox'}
@@ -95,8 +95,8 @@ class MoveNetCodec(BaseKeypointCodec):
         points = np.concatenate([joints, middles[:, None]], 1) / STRIDE
         drawn = np.concatenate([visible, np.ones_like(visible[:, :1])], 1)
         size = np.sqrt(np.maximum(_areas(boxes), 1)) / STRIDE  # in cells
-        # Wide enough to forgive a peak beside the true cell; the released weights have such
-        # peaks (seen on photographs: 1.3 to 2 cells for persons of 8 to 64).
+        # Wide enough to tolerate a peak next to the true cell. The released weights have such
+        # peaks: on photographs, 1.3 to 2 cells wide for people of 8 to 64 cells.
         joint_sigma = np.clip(0.8 + 0.02 * size, 1.0, 2.2)
         center_sigma = np.clip(0.8 + 0.035 * size, 1.0, 4.0)
         heatmaps = np.zeros((points.shape[1], height, width), dtype=np.float32)
@@ -153,7 +153,7 @@ class MoveNetCodec(BaseKeypointCodec):
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:
-    """[N x 4] (x1, y1, x2, y2) -> [N] areas, 0 of boxes that are turned inside out."""
+    """[N x 4] (x1, y1, x2, y2) -> [N] areas, 0 for boxes with a negative side."""
     return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(1)
 
 

@@ -1,4 +1,4 @@
-"""Names that have changed and keep working in old configs."""
+"""Renamed arguments whose old names keep working in old configs."""
 
 from __future__ import annotations
 

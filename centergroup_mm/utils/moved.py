@@ -1,7 +1,7 @@
-"""Where modules and config files of earlier versions have gone.
+"""New places of modules and config files of earlier versions.
 
-Importing a module by its old name raises an ImportError that names the new one, in a config's
-``custom_imports`` as in Python.
+Importing a module by its old name raises an ImportError that names the new one, in Python and in
+the ``custom_imports`` of a config.
 """
 
 from __future__ import annotations

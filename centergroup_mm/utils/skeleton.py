@@ -55,8 +55,8 @@ class Skeleton(NamedTuple):
     def grouping_order(self) -> list[int]:
         """Keypoints from the head over the trunk to the limbs, others last.
 
-        HigherHRNet groups keypoints by their tags in this order: what is found most reliably
-        starts the groups.
+        HigherHRNet groups keypoints by their tags in this order, so that the most reliable ones
+        start the groups.
         """
         ranks = {name: rank for rank, part in enumerate(_BODY_PARTS) for name in part}
 
@@ -114,7 +114,7 @@ def read_metainfo(metainfo: str | dict) -> Skeleton:
 
 
 def name_of(metainfo: str | dict) -> str:
-    """Say in a word what :func:`read_metainfo` reads, for messages."""
+    """Return a short name of what :func:`read_metainfo` reads, for messages."""
     if isinstance(metainfo, str):
         return metainfo
     return str(metainfo.get('from_file') or metainfo.get('dataset_name') or 'without a name')

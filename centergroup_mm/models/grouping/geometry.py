@@ -1,7 +1,7 @@
 """Geometry in the attention: how far a keypoint is from where its center expects it.
 
-The paper's attention compares embeddings alone.  A detector whose centers regress the keypoints
-of their person says much more cheaply which keypoints can belong to it.
+The paper's attention compares embeddings only. If a detector regresses the keypoints of a person at
+its center, their distances are a cheap and strong cue for which keypoints belong to it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_expected(joints: Tensor, sizes: Tensor, centers: Tensor, stride: int) -
     values = maps.gather(2, index.expand(-1, maps.shape[1], -1)).transpose(1, 2)
     regressed = values[..., :-2].unflatten(-1, (-1, 2))  # [B x C x K x 2]
     cell = torch.stack([x, y], dim=-1)[:, :, None].to(regressed.dtype)
-    # Boxes below 2 x 2 cells count as that, so that distances can be divided by their size.
+    # Boxes have at least 2 x 2 cells, so that distances can be divided by their size.
     scales = values[..., -2:].clamp(min=2).prod(-1).sqrt()
     return ExpectedPose((cell + regressed) * stride, scales * stride)
 
@@ -57,10 +57,10 @@ class RegressedDistance(nn.Module):
         g(c, k, m) = -a_k log(1 + |p_m - r_ck|^2 / (s_c u_ck)^2),   u_ck = b_k exp(w_k . h_c)
 
     with the place p_m of the keypoint, the regressed place r_ck, the size s_c of the person and
-    the embedding h_c of the center.  It is the log-likelihood of Student's t distribution, up to
-    a constant: near the regressed place it acts as a Gaussian, and far away it forgives what a
-    Gaussian would rule out, because regressed keypoints of outstretched limbs are far off.  The
-    center says by u_ck how sure it is of each keypoint.
+    the embedding h_c of the center.  Up to a constant, it is the log-likelihood of Student's t
+    distribution. Near the regressed place it is like that of a Gaussian. Far away it falls more
+    slowly, because the regressed keypoints of outstretched limbs are often far off. With u_ck, each
+    center predicts how precise its regressed keypoints are.
 
     Args:
         num_keypoints: K.

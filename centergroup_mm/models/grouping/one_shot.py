@@ -1,4 +1,4 @@
-"""One-shot grouping: the joints that a center regresses, snapped to detected ones.
+"""One-shot grouping: the joints that a center regresses are moved to detected ones.
 
 The baseline of the paper's Table 1, row 1, as MoveNet MultiPose decodes its maps.  Axis letters:
 B images, P poses, K joint types, h and w the size of the maps, whose cells have 4 input pixels.
@@ -20,7 +20,7 @@ SCORE_THR = 0.126953125
 
 
 class MoveNetMaps(NamedTuple):
-    """What MoveNet's six heads say, as they say it: pairs are (y, x), positions in cells.
+    """Raw outputs of MoveNet's six heads: pairs are (y, x), positions in cells.
 
     =========== ================ =====================================================
     center      [B x 1 x h x w]  logits of person centers
@@ -62,7 +62,7 @@ class OneShotPoses(NamedTuple):
 
 
 def snap_to_joints(maps: MoveNetMaps, max_people: int) -> OneShotPoses:
-    """Decode as the released graph does, which has ``max_people`` 6.
+    """Decode as the released graph does, for which ``max_people`` is 6.
 
     Centers are peaks of 5 x 5 cells.  Joint k of a center is the cell with the highest product
     of the joint's heatmap and a Gaussian around the joint that the center regresses, inside
@@ -101,7 +101,7 @@ def snap_to_joints(maps: MoveNetMaps, max_people: int) -> OneShotPoses:
     offsets = flat_offsets.gather(-1, index).permute(0, 3, 1, 2)  # [B x P x K x 2]
     keypoints = torch.stack([place_x + offsets[..., 1], place_y + offsets[..., 0]], -1)
 
-    # What every pose m says of the places of every pose n.
+    # Values of every pose m at the places of every pose n.
     at_y = _gather_axis(near_y, place_y)  # [B x P (m) x P (n) x K]
     at_x = _gather_axis(near_x, place_x)
     value = heatmap.flatten(-2).gather(-1, places.transpose(1, 2)).transpose(1, 2)

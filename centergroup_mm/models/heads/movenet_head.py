@@ -20,8 +20,9 @@ from .detector import DetectorMaps
 class MoveNetHead(BaseHead):
     """Six maps at 1/4 of the input: a separable and a 1x1 convolution for each.
 
-    The head is complete on its own: it trains with heatmaps, offsets, regressed joints and
-    boxes, and groups by snapping the joints that a center regresses to detected ones.
+    The head can be used by itself: it is trained with heatmaps, offsets, regressed joints and
+    boxes, and it groups by moving the joints that a center regresses to detected ones. Inside a
+    ``CenterGroupHead`` it is a :class:`~centergroup_mm.models.heads.detector.Detector`.
 
     Axis letters: B images, K joints, h and w the size of the maps.
 
@@ -79,7 +80,7 @@ class MoveNetHead(BaseHead):
         return MoveNetMaps(*(branch(feats[-1]) for branch in self.branches.values()))
 
     def detect(self, feats: Sequence[Tensor]) -> DetectorMaps:
-        """The maps in the words of the detector protocol: probabilities and (x, y), in cells.
+        """The maps in the form of the detector protocol: probabilities and (x, y), in cells.
 
         Args:
             feats: as of :meth:`forward`.
@@ -113,7 +114,7 @@ class MoveNetHead(BaseHead):
         return self._losses(self.forward(feats), batch_data_samples)
 
     def map_losses(self, maps: DetectorMaps, batch_data_samples: Sequence) -> dict[str, Tensor]:
-        """Losses of maps as another head got them; box offsets, which it did not, have none.
+        """Losses of the maps of :meth:`detect`; the box offsets, which these lack, have no loss.
 
         Args:
             maps: result of :meth:`detect`.
@@ -153,8 +154,8 @@ class MoveNetHead(BaseHead):
     ) -> list[InstanceData]:
         """One-shot poses, in pixels of the network input.
 
-        Images of a batch may differ in size: each is decoded alone on its own part of the
-        canvas, which is its top left corner.
+        Images of a batch may differ in size: each is decoded by itself, from the part of the maps
+        at the top left that shows it.
 
         Args:
             feats: as of :meth:`forward`.

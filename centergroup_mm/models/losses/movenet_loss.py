@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..grouping.one_shot import MoveNetMaps
 
-#: share of a box that a person's segment covers on average, to tell its area from its box
+#: average share of a box that the person covers, to estimate its area
 BOX_FILL = 0.53
 
 
@@ -20,8 +20,8 @@ def penalty_reduced_focal_loss(
 ) -> Tensor:
     """CenterNet's focal loss (Zhou et al. 2019, Eq. 1; alpha 2, beta 4), summed.
 
-    Cells where the target is 1 are positive; around them the closer the target is to 1, the
-    less a high prediction costs.
+    Cells where the target is 1 are positive. Around them, the loss of a high prediction is smaller
+    the closer the target is to 1.
 
     Args:
         logits: heatmaps before the sigmoid.
@@ -42,22 +42,21 @@ def penalty_reduced_focal_loss(
 class MoveNetLoss(nn.Module):
     """Loss of all six maps.
 
-    Heatmaps of joints and centers have CenterNet's focal loss.  What a center or a joint tells
-    (the other four maps) is learned at two cells: the one in which it lies and the model's own
-    peak near it, which is what the decoder will read.
+    Heatmaps of joints and centers have CenterNet's focal loss. The other four maps are trained at
+    two cells for each center or joint: the cell that contains it, and the cell of the highest
+    prediction near it, which is the one that the decoder reads.
 
     Args:
-        sigmas: [K] COCO's constants of the joints, for the error of regressed joints in units
-            of what OKS forgives.
+        sigmas: [K] COCO's OKS constants of the joints, which scale the error of regressed joints.
         heatmap_weight: factor of the loss of the joints' heatmaps.
         center_weight: factor of the loss of the centers' heatmap.
         regress_weight: factor of the loss of regressed joints.
         offset_weight: factor of the L1 loss of offsets, in cells.
-        box_weight: factor of the L1 losses of boxes: their size in units of the true size, the
-            way to their middle in cells.
-        unlabeled_weight: weight of cells that score above 0.1 although no label is near.  COCO
-            leaves many people without joints, and most of them are no mistakes of the model.
-        peak_radius: the own peak is looked for this many cells around the true one.
+        box_weight: factor of the L1 losses of boxes: their size relative to the true size, the
+            offset of their middle in cells.
+        unlabeled_weight: weight of cells with a prediction above 0.1 although no label is near.
+            Many people in COCO have no labeled joints, so most of these predictions are correct.
+        peak_radius: the highest prediction is searched within this many cells of the true cell.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class MoveNetLoss(nn.Module):
         visible = (visible > 0).float()
         at_center = self.center_losses(maps, image, joints, visible, boxes)
         mask = mask.float()[:, None]
-        # A path to every parameter also when nobody is in the batch, for distributed training.
+        # Distributed training needs gradients of every parameter even if no image has a person.
         nothing = sum(part.sum() * 0 for part in maps if part is not None)
         return dict(
             loss_heatmap=self.heatmap_weight
@@ -135,11 +134,11 @@ class MoveNetLoss(nn.Module):
     def center_losses(
         self, maps: MoveNetMaps, image: Tensor, joints: Tensor, visible: Tensor, boxes: Tensor
     ) -> dict[str, Tensor]:
-        """Losses of what centers tell.
+        """Losses of the maps that are read at centers.
 
         Args:
             maps: see :meth:`forward`.
-            image: [N] which image a person is in.
+            image: [N] image of each person.
             joints: [N x K x 2] in cells.
             visible: [N x K].
             boxes: [N x 4] in cells.
@@ -186,7 +185,7 @@ class MoveNetLoss(nn.Module):
     def cells_to_learn(
         self, heatmaps: Tensor, image: Tensor, kind: Tensor, points: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The cell of each point, and the highest one around it.
+        """The cell of each point, and the cell with the highest prediction around it.
 
         Args:
             heatmaps: [B x T x h x w].
@@ -194,7 +193,7 @@ class MoveNetLoss(nn.Module):
             points: [N x 2] (x, y) in cells.
 
         Returns:
-            two times [N x 2] (x, y), int64.
+            both [N x 2] (x, y), int64.
         """
         limit = torch.tensor(heatmaps.shape[:-3:-1], device=heatmaps.device) - 1  # (w, h)
         cells = torch.minimum(points.floor().long().clamp(min=0), limit)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 
 class SeparableConv(nn.Module):
-    """A 3x3 depthwise convolution, a 1x1 convolution and a ReLU, nothing between the first two.
+    """A 3x3 depthwise convolution, a 1x1 convolution and a ReLU.
 
-    mmcv's ``DepthwiseSeparableConvModule`` always has the same bias in both convolutions; here
-    only the second one has one.
+    In mmcv's ``DepthwiseSeparableConvModule`` either both convolutions have a bias or none; here
+    only the second one has a bias. There is nothing between the two.
 
     Args:
         in_channels: channels of the input.
@@ -38,15 +38,15 @@ class MoveNetFPN(BaseModule):
     """Feature pyramid of MoveNet MultiPose.
 
     From coarse to fine, a level is upsampled bilinearly, the lateral 1x1 convolution of the
-    backbone's next finer level is added, and a separable convolution merges the two.  There is
-    no activation behind the lateral convolutions, so the coarsest level has none at all.
+    backbone's next finer level is added, and a separable convolution merges the two.  There is no
+    activation after the lateral convolutions, so the coarsest level has none.
 
     Args:
         in_channels: channels of the backbone's levels, from fine (1/4) to coarse (1/32).
-        lateral_channels: channels behind the lateral convolutions, fine to coarse.
+        lateral_channels: output channels of the lateral convolutions, fine to coarse.
         out_channels: channels of the merged levels, fine to coarse, one fewer than there are
-            levels.  A level enters the next finer one by addition, so each but the finest equals
-            the lateral channels of the next finer level.
+            levels.  A level is added to the next finer one, so all but the finest must equal the
+            lateral channels of the next finer level.
         init_cfg: see mmengine.
 
     Raises:
