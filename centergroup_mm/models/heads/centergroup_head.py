@@ -30,7 +30,7 @@ from .views import check_finite, read_views
 
 
 class Detection(NamedTuple):
-    """What the detector sees in a batch, all views and scales merged.
+    """What the detector predicts for a batch, all views and scales merged.
 
     ======== ========================= ====================================================
     maps     [B x K+1 x H x W]         merged heatmaps of keypoints and center, at input
@@ -59,8 +59,8 @@ class CenterGroupHead(BaseHead):
         detector: config of a :class:`~centergroup_mm.models.heads.detector.Detector` with
             centers, such as ``CenterHigherHRNetHead``.
         neck: config of the ``CenterGroupNeck``.
-        grouping: config of the ``AttentionGrouping``; one module before the encoder and one
-            after each of its layers are trained, and only the last is used at test.
+        grouping: config of the ``AttentionGrouping``; one module before the encoder and one after
+            each of its layers are trained; only the last one is used at test time.
         loss: config of the ``CenterGroupLoss``.
         decoder: config of the ``AttentionGroupingCodec``.
         metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
@@ -122,7 +122,7 @@ class CenterGroupHead(BaseHead):
                 norm.requires_grad_(False)
 
     def _check_numbers(self) -> None:
-        """Refuse parts that are made for another number of keypoints than the detector."""
+        """Raise a ValueError for parts with another number of keypoints than the detector."""
         for name, number in (
             ('neck', self.neck.num_keypoints),
             ('grouping', self.grouping[-1].num_keypoints),
@@ -135,7 +135,7 @@ class CenterGroupHead(BaseHead):
                 )
 
     def _check_predictions(self, grouping: nn.Module) -> None:
-        """Refuse losses and scores of what the grouping does not predict."""
+        """Raise a ValueError for losses or scores that the grouping does not predict."""
         has_visibility = grouping.visibility is not None
         if self.decoder.by_visibility and not has_visibility:
             raise ValueError(
@@ -153,7 +153,7 @@ class CenterGroupHead(BaseHead):
                 )
 
     def train(self, mode: bool = True) -> CenterGroupHead:
-        """As of any module, but frozen batch norms stay in evaluation mode."""
+        """Like that of any module, but frozen batch norms stay in evaluation mode."""
         super().train(mode)
         for norm in self.frozen_norms:
             norm.eval()
@@ -316,7 +316,7 @@ class CenterGroupHead(BaseHead):
         given = (detection.features, keypoints, centers, quarter, size)
         output = self.group(*given, detected=detection.detected)[-1]
         if not self.grouping[-1].classify_centers:
-            # Only the heatmap says whether a center is a person; both views share its value.
+            # The score of a center is then its heatmap value, which is the same in both views.
             score = centers.flatten().scores.float().clamp(1e-6, 1 - 1e-6)
             output = output._replace(center=score.logit())
         if flip_indices is not None:
@@ -336,7 +336,7 @@ class CenterGroupHead(BaseHead):
     # ---- what MMPose calls ----------------------------------------------------------------
 
     def forward(self, feats: Sequence[Tensor]) -> Poses:
-        """Poses from the features of images that fill their canvas, without flip test.
+        """Poses from the features of images without padding, without flip test.
 
         Args:
             feats: levels of backbone and neck, [B x C x h x w] each.
@@ -353,7 +353,7 @@ class CenterGroupHead(BaseHead):
         Args:
             feats: levels of backbone and neck; a pair ``[original, mirrored]`` of them with
                 ``flip_test``; a list of such entries for the scales with ``multiscale_test``.
-            batch_data_samples: their metas say where the image is in the input.
+            batch_data_samples: their metadata say where the image is in the input.
             test_cfg: ``flip_test``, ``multiscale_test`` and ``score_thr`` (poses below are
                 dropped; default 0, keep all).
 
