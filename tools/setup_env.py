@@ -63,7 +63,7 @@ def main() -> None:
     install_pins(python, kept)
     install_openmmlab(python, kept)
     say('installing this package, editable')
-    editable = pip_install(python, '--no-deps', '--no-build-isolation', '-e', str(ROOT))
+    editable = pip_install(python, '--quiet', '--no-deps', '--no-build-isolation', '-e', str(ROOT))
     run(editable, INSTALL_FAILED)
     check(python)
     seconds = round(time.time() - started, 1)
