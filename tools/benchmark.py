@@ -7,8 +7,7 @@ milliseconds do not; other programs on the same cores disturb both.
 Grouping is compared with MMPose's own associative embedding (AE) from the very same merged maps
 to poses. AE gets painted tags: every person's tag is the same at all its joints and far from
 everyone else's, so its grouping problem is as easy as it can be. Tags and our embedding maps are
-given on both sides; a ratio that counts our embedding convolutions is printed too. The offsets
-baseline of projects/offsets joins where its package can be imported.
+given on both sides; a ratio that counts our embedding convolutions is printed too.
 
 Ratios and targets are those of the first --size with flip test, batch 1 and 1, 25 and 30 people,
 which are always measured. A target is judged at 512x512 only, on a CPU with two threads.
@@ -22,6 +21,9 @@ which are always measured. A target is judged at 512x512 only, on a CPU with two
 
     # another model and sizes, on a GPU
     python tools/benchmark.py configs/centergroup_w48_coco.py --size 640x640 --device cuda
+
+    # another way of grouping beside it, here that of projects/offsets
+    python tools/benchmark.py --baseline centergroup_offsets.benchmark:OffsetsBaseline
 """
 
 from __future__ import annotations
@@ -32,13 +34,13 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarking.plots import FILES, draw_plots
-from benchmarking.report import format_report
-from benchmarking.run import run_benchmark
+from benchmarking.report import FILES, draw_plots, format_report
+from benchmarking.run import Options, run_benchmark
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.utils import checks, cli
 from centergroup_mm.utils.errors import UserError, run_tool
+from centergroup_mm.utils.files import check_target, write_whole
 
 CONFIG = 'configs/centergroup_w32_coco.py'
 #: seconds for each of test and training, and for both with what lies between
@@ -106,54 +108,67 @@ def parse_args() -> argparse.Namespace:
         help='also measure the whole model compiled by torch.compile, which takes minutes more and '
         'a C++ compiler',
     )
+    parser.add_argument(
+        '--baseline',
+        metavar='MODULE:CLASS',
+        help='also measure this grouping, a Baseline as in benchmarking/workload.py',
+    )
     parser.add_argument('--json', metavar='FILE', help='write the numbers to this file')
     parser.add_argument(
         '--plots', metavar='FOLDER', help=f'draw {" and ".join(FILES)} into this folder'
     )
-    parser.add_argument('--overwrite', action='store_true', help='replace these files')
+    cli.add_overwrite(parser, 'replace these files')
     return parser.parse_args()
 
 
-def check_targets(args: argparse.Namespace) -> None:
-    """Raise a UserError before anything is measured if a file would be replaced."""
-    files = [Path(args.json)] if args.json else []
-    files += [Path(args.plots) / name for name in FILES] if args.plots else []
-    for path in files:
-        if path.exists() and not args.overwrite:
-            raise UserError(f'{path} exists: choose another name or pass --overwrite')
+def read_options(args: argparse.Namespace) -> Options:
+    """What to measure; --quick wins over other arguments."""
+    common = dict(
+        repeats=args.repeats,
+        threads=args.threads,
+        device=args.device,
+        compiled=args.compile,
+        baseline=args.baseline,
+    )
+    if args.quick:
+        return Options(
+            sizes=args.size[:1],
+            people=[],
+            batches=[1],
+            flips=[True],
+            train_batch=1,
+            seconds=min(args.seconds, QUICK_SECONDS),
+            total=QUICK_TOTAL,
+            **common,
+        )
+    return Options(
+        sizes=args.size,
+        people=args.people,
+        batches=args.batch,
+        flips=[choice == 'on' for choice in args.flip],
+        seconds=args.seconds,
+        **common,
+    )
 
 
 def main() -> None:
     """Measure, print, write and draw."""
     args = parse_args()
     cfg = checks.load_config(args.config)
-    check_targets(args)
-    result = run_benchmark(
-        args.config,
-        cfg,
-        sizes=args.size[:1] if args.quick else args.size,
-        people=[] if args.quick else args.people,
-        batches=[1] if args.quick else args.batch,
-        flips=[True] if args.quick else [choice == 'on' for choice in args.flip],
-        repeats=args.repeats,
-        threads=args.threads,
-        device=args.device,
-        train_batch=1 if args.quick else 2,
-        seconds=min(args.seconds, QUICK_SECONDS) if args.quick else args.seconds,
-        total=QUICK_TOTAL if args.quick else float('inf'),
-        compiled=args.compile,
-        log=lambda line: print(f'measuring: {line}', file=sys.stderr, flush=True),
-    )
+    files = [args.json] if args.json else []
+    files += [Path(args.plots) / name for name in FILES] if args.plots else []
+    for path in files:
+        check_target(path, args.overwrite)
+    result = run_benchmark(args.config, cfg, read_options(args))
     print(format_report(result))
-    try:
-        if args.json:
-            path = Path(args.json)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(result, indent=2) + '\n')
-        if args.plots:
+    if args.json:
+        with write_whole(args.json) as partial:
+            partial.write_text(json.dumps(result, indent=2) + '\n')
+    if args.plots:
+        try:
             draw_plots(result, args.plots)
-    except OSError as error:
-        raise UserError(f'cannot write the results: {error}') from error
+        except OSError as error:
+            raise UserError(f'cannot write the plots: {error}') from error
 
 
 if __name__ == '__main__':

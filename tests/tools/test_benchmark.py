@@ -6,19 +6,17 @@ import functools
 import json
 import runpy
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
-from benchmarking import baselines as benchmark_baselines
 from benchmarking import run as benchmark
-from benchmarking.case import Case
+from benchmarking.case import Case, compiled_calls
 from benchmarking.clock import STAGES, Prepared, alternate, peak_memory, replaced
-from benchmarking.compiled import compiled_calls
-from benchmarking.plots import FILES
 from benchmarking.ratios import inference_ratios, judge
-from benchmarking.report import format_report
-from benchmarking.run import combinations, run_benchmark
+from benchmarking.report import FILES, draw_plots, format_report
+from benchmarking.run import Options, run_benchmark
 from benchmarking.scenes import Scenes, crowds
 from benchmarking.workload import Workload
 from mmengine.config import Config
@@ -105,6 +103,8 @@ def test_quick_fills_every_ratio_and_names_its_conditions(tmp_path, monkeypatch,
         (['--repeats', 0], 'at least 1'),
         (['--people', 0], 'at least 1'),
         (['no_such.py'], 'config not found'),
+        (['--baseline', 'no_such_package:Baseline'], 'put its folder on PYTHONPATH'),
+        (['--baseline', 'json'], 'name MODULE:CLASS'),
     ],
 )
 def test_mistakes_end_in_one_line(monkeypatch, capsys, arguments, message):
@@ -115,18 +115,17 @@ def test_mistakes_end_in_one_line(monkeypatch, capsys, arguments, message):
 
 def test_combinations_start_where_ratios_are_taken():
     small, large = (64, 64), (96, 64)
-    assert combinations([small, large], [False], [8]) == [
+    chosen = Options(sizes=[small, large], flips=[False], batches=[8])
+    assert chosen.combinations == [
         (small, True, 1),
         (small, False, 8),
         (large, False, 8),
     ]
-    assert len(combinations([small, large], [True, False], [1, 8])) == 8
+    assert len(Options(sizes=[small, large]).combinations) == 8
 
 
 def test_batches_are_compared_in_the_same_rounds():
-    result = run_benchmark(
-        'tiny',
-        Config.fromfile(TINY),
+    options = Options(
         sizes=[(64, 64)],
         people=[2],
         batches=[8],
@@ -134,6 +133,7 @@ def test_batches_are_compared_in_the_same_rounds():
         threads=torch.get_num_threads(),
         seconds=0,
     )
+    result = run_benchmark('tiny', Config.fromfile(TINY), options)
     assert [(g['flip'], g['batch']) for g in result['inference']] == [(True, 1), (True, 8)]
     assert all(list(g['stages']) == ['1', '2', '25', '30'] for g in result['inference'])
     given = result['ratio_details']['throughput_8_over_1']['conditions']
@@ -172,7 +172,7 @@ def test_parts_are_those_of_the_prediction(work, scenes, batch, flip):
     assert list(case.stage_seconds[4][0]) == list(STAGES)
     owners = (work.head, work.head.detector, work.head.neck.center_embed)
     for owner in owners:  # nothing stays replaced
-        assert not {'forward', 'on_windows', 'propose', 'merge'} & set(vars(owner))
+        assert not {'forward', 'detect', 'on_windows', 'propose', 'merge'} & set(vars(owner))
 
 
 @pytest.mark.parametrize('flip', [True, False])
@@ -194,16 +194,42 @@ def test_associative_embedding_finds_the_people_of_the_same_scene(work, flip):
         assert (scores[0] > 0).any()
 
 
-def test_offsets_baseline_joins_or_is_named_as_missing(work, scenes, monkeypatch):
-    baseline, notes = benchmark_baselines.load_offsets(work.cfg, 'cpu')
-    if baseline is not None:
-        case = Case(work, scenes, 2, True)
-        poses = case.offsets_grouping(case.offsets_inputs(4))
-        assert len(poses) == 2 and len(poses[0].keypoints) > 0 and not notes
-    monkeypatch.setattr(benchmark_baselines, '_PACKAGE', 'no_such_package')
-    monkeypatch.setattr(sys, 'path', list(sys.path))
-    missing, notes = benchmark_baselines.load_offsets(work.cfg, 'cpu')
-    assert missing is None and 'not measured' in notes[0] and 'no_such_package' in notes[0]
+class HalfOfThem:
+    """A baseline that looks at every second map."""
+
+    name, label = 'half', 'every second map'
+
+    def __init__(self, cfg: Config, device: torch.device | str) -> None:
+        self.num_slots = cfg.model.head.num_slots
+
+    def prepare(self, levels: Sequence[torch.Tensor], maps: torch.Tensor) -> torch.Tensor:
+        assert len(levels[-1]) == 2 * len(maps)  # both views
+        return maps[:, ::2]
+
+    def group(
+        self, given: torch.Tensor, feats: Sequence, samples: Sequence, test_cfg: dict
+    ) -> list[torch.Tensor]:
+        assert len(feats) == 2 and test_cfg['flip_test']
+        return [maps.flatten(1).max(1).indices for maps, _ in zip(given, samples, strict=True)]
+
+
+def test_a_baseline_is_measured_and_named_in_the_results(tmp_path):
+    options = Options(
+        sizes=[(64, 64)],
+        people=[],
+        batches=[1],
+        flips=[True],
+        threads=torch.get_num_threads(),
+        seconds=0,
+        baseline=f'{__name__}:HalfOfThem',
+    )
+    result = run_benchmark('tiny', Config.fromfile(TINY), options)
+    assert result['baseline'] == dict(name='half', label='every second map')
+    assert {'half@1', 'half@25', 'half@30'} <= set(result['inference'][0]['seconds'])
+    row = next(line for line in format_report(result).splitlines() if 'poses, half' in line)
+    assert row.count('±') == 3
+    draw_plots(result, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
 def test_training_steps_reach_what_they_claim(work, scenes):
@@ -232,7 +258,7 @@ def test_norms_learn_only_where_the_detector_is_trained_alone():
         assert not norm.weight.requires_grad
 
 
-def test_ratios_take_the_least_favourable_crowd():
+def test_ratios_take_the_least_favorable_crowd():
     seconds = {
         'detector': [10.0, 20.0],
         'end_to_end@25': [15.0, 15.0],

@@ -1,13 +1,14 @@
-"""Predictions that the benchmark times, whole and in parts.
+"""Predictions that the benchmark times: whole, in parts, and compiled to one graph.
 
 The parts are ``CenterGroupHead.predict`` itself with the parts before them replaced by results
 computed in advance.  Axis letters: B images, V views (2 with flip test: all images, then all
-mirrored images), K joints, T = K + 1 heatmap types.
+mirrored images), K keypoint types, T = K + 1 heatmap types.
 """
 
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,13 +17,15 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+from centergroup_mm.deploy.export import Dim
+from centergroup_mm.deploy.graph import InferenceGraph
 from centergroup_mm.models.grouping import mirror_heatmaps
+from centergroup_mm.models.heads.detector import DetectorMaps
+from centergroup_mm.utils.errors import UserError
 
-from .baselines import TagDecoder
-from .clock import Prepared, StageClock, replaced
-from .convolved import convolved, recorded
+from .clock import Prepared, StageClock, convolved, recorded, replaced
 from .scenes import Scenes
-from .workload import Workload, paint, painted_over
+from .workload import TagDecoder, Workload, paint, painted_over
 
 
 class Case:
@@ -30,7 +33,7 @@ class Case:
 
     Args:
         work: the model.
-        scenes: pictures; the first ``batch`` are used.
+        scenes: the images; the first ``batch`` are used.
         batch: B.
         flip: with flip test.
     """
@@ -52,14 +55,14 @@ class Case:
                 flip_indices=work.flip,
             )
         )
-        self.decoder = TagDecoder(scenes.size, work.joints)
+        self.decoder = TagDecoder(scenes.size, work.num_keypoints)
         self.stage_clock = StageClock(self.head, work.device)
         self.stage_seconds: dict[int, list[dict[str, float]]] = {}
         self.answers: dict[int, list[Tensor]] = {}  # of the embedding CNNs
         with torch.no_grad():
             self.features = self.extract()
-            self.feature = self.last_features()
-            self.output = self.head.detector((self.feature,))
+            self.view_levels = self.as_one_batch(self.features)
+            self.detected = self.head.detector.detect(self.view_levels)
 
     def queries(self) -> list[PoseDataSample]:
         """Fresh samples of all images."""
@@ -76,13 +79,14 @@ class Case:
             self.model.extract_feat(self.images.flip(-1)),
         ]
 
-    def last_features(self, features: Any = None) -> Tensor:
-        """The features that the head uses, [V B x C x h x w]."""
-        features = self.features if features is None else features
-        return torch.cat([view[-1] for view in features]) if self.flip else features[-1]
+    def as_one_batch(self, features: Any) -> tuple[Tensor, ...]:
+        """The levels of :meth:`extract`, both views in one batch, [V B x C x h x w] each."""
+        if not self.flip:
+            return tuple(features)
+        return tuple(map(torch.cat, zip(*features, strict=True)))
 
     def levels(self, people: int) -> list[Tensor]:
-        """Painted heatmaps of all views, [V B x T x h x w] for both levels."""
+        """Painted heatmaps of all views, [V B x T x h x w] for each level."""
         levels = self.scenes.levels(self.batch, people)
         if not self.flip:
             return levels
@@ -97,9 +101,9 @@ class Case:
         return torch.cat([tags, mirror_heatmaps(tags, self.flip_indices)])
 
     @torch.no_grad()
-    def maps(self, people: int) -> tuple[Tensor, ...]:
+    def maps(self, people: int) -> DetectorMaps:
         """What the detector returns, with painted heatmaps."""
-        return painted_over(self.output, self.levels(people))
+        return painted_over(self.detected, self.levels(people))
 
     def merged(self, people: int) -> Tensor:
         """Painted maps at input resolution, [B x T x H x W]."""
@@ -108,9 +112,9 @@ class Case:
     # ---- parts -----------------------------------------------------------------------------
 
     @torch.no_grad()
-    def detector(self) -> tuple[Tensor, ...]:
-        """Backbone and heatmap head on all views."""
-        return self.head.detector((self.last_features(self.extract()),))
+    def detector(self) -> DetectorMaps:
+        """Backbone and detector on all views."""
+        return self.head.detector.detect(self.as_one_batch(self.extract()))
 
     def proposals(self, people: int) -> Any:
         """Chosen keypoints and centers of all views."""
@@ -121,7 +125,7 @@ class Case:
     @torch.no_grad()
     def embed(self, proposals: Any) -> Tensor:
         """The embedding convolutions, with reading their maps or cutting their windows."""
-        return self.head.neck.embed([self.feature], *proposals, self.scenes.size[::-1])
+        return self.head.neck.embed([self.view_levels], *proposals, self.scenes.size[::-1])
 
     def convolved(self, people: int) -> list[Tensor]:
         """The embedding convolutions, computed once."""
@@ -131,10 +135,10 @@ class Case:
         return self.answers[people]
 
     @torch.no_grad()
-    def post_detector(self, maps: Sequence[Tensor], answers: list[Tensor]) -> list[Any]:
+    def post_detector(self, maps: DetectorMaps, answers: list[Tensor]) -> list[Any]:
         """From the detector's maps to poses, without the embedding convolutions."""
         with (
-            replaced(self.head.detector, forward=lambda feats: maps),
+            replaced(self.head.detector, detect=lambda feats: maps),
             convolved(self.head.neck, answers),
         ):
             return self.head.predict(self.features, self.queries(), self.test_cfg)
@@ -142,7 +146,7 @@ class Case:
     def grouping(self, merged: Tensor, answers: list[Tensor]) -> list[Any]:
         """From merged maps to poses, without the embedding convolutions."""
         with replaced(self.head, merge=lambda *args: merged):
-            return self.post_detector(self.output, answers)
+            return self.post_detector(self.detected, answers)
 
     def stages(self, people: int) -> Prepared:
         """As :meth:`post_detector`; seconds of its stages go to ``stage_seconds``."""
@@ -159,16 +163,14 @@ class Case:
         return self.merged(people)[:, :-1].contiguous(), tags
 
     @torch.no_grad()
-    def offsets_grouping(self, detection: Any) -> list[Any]:
-        """The offsets baseline from merged maps to poses."""
-        head = self.work.offsets.head
-        with replaced(head, detect=lambda *args: detection):
-            return head.predict(self.features, self.queries(), self.test_cfg)
+    def baseline_grouping(self, given: Any) -> Sequence:
+        """The baseline from merged maps to poses."""
+        return self.work.baseline.group(given, self.features, self.queries(), self.test_cfg)
 
-    def offsets_inputs(self, people: int) -> Any:
-        """Merged maps and offset maps."""
-        offsets = self.work.offsets.offset_maps(self.feature, self.batch)
-        return self.work.offsets.detection(self.merged(people), offsets)
+    @torch.no_grad()
+    def baseline_inputs(self, people: int) -> Any:
+        """What the baseline makes of features and merged maps before it groups."""
+        return self.work.baseline.prepare(self.view_levels, self.merged(people))
 
     # ---- end to end ------------------------------------------------------------------------
 
@@ -176,22 +178,15 @@ class Case:
     def predict(self, levels: Sequence[Tensor]) -> list[Any]:
         """The whole prediction of the estimator, everything computed."""
         self.model.test_cfg = self.test_cfg
-        hook = self.head.detector.register_forward_hook(
-            lambda module, inputs, output: paint(output, levels)
-        )
-        try:
+        detect = self.head.detector.detect
+        with replaced(self.head.detector, detect=lambda feats: paint(detect(feats), levels)):
             return self.model.predict(self.images, self.queries())
-        finally:
-            hook.remove()
 
     @torch.no_grad()
     def ae_predict(self, given: tuple[Sequence[Tensor], Tensor]) -> Any:
         """The same detector and merging, then poses by tags; tags are given, not computed."""
         levels, tags = given
-        output = self.detector()
-        paint(output, levels)
-        heatmaps, _ = self.head.detector.split(output)
-        maps = self.head.merge([heatmaps], self.flip_indices)
+        maps = self.head.merge([paint(self.detector(), levels).heatmaps], self.flip_indices)
         return self.decoder.decode(maps[:, :-1], self.decoder.merge_tags(tags, self.flip_indices))
 
     def calls(
@@ -220,12 +215,51 @@ class Case:
             calls[f'ae_decode@{count}'] = Prepared(
                 lambda count=count: self.ae_inputs(count), lambda given: self.decoder.decode(*given)
             )
-            if self.work.offsets is not None:
-                calls[f'offsets@{count}'] = Prepared(
-                    lambda count=count: self.offsets_inputs(count), self.offsets_grouping
+            if self.work.baseline is not None:
+                calls[f'{self.work.baseline.name}@{count}'] = Prepared(
+                    lambda count=count: self.baseline_inputs(count), self.baseline_grouping
                 )
         calls[f'end_to_end@{end_to_end}'] = Prepared(lambda: self.levels(end_to_end), self.predict)
         calls[f'ae_end_to_end@{end_to_end}'] = Prepared(
             lambda: (self.levels(end_to_end), self.tags(end_to_end)), self.ae_predict
         )
         return calls
+
+
+def compiled_calls(
+    work: Workload, size: tuple[int, int], backend: str = 'inductor'
+) -> dict[str, Callable[[], Any]]:
+    """Predictions of one image with flip test; compiling takes a minute or more.
+
+    Args:
+        work: the model; its random weights find people or not, the work is the same.
+        size: (w, h) of the network input.
+        backend: of ``torch.compile``.
+
+    Returns:
+        ``graph_eager`` and ``graph_compiled``, from an uint8 image to poses.
+
+    Raises:
+        UserError: torch is too old, or there is no C++ compiler, which it needs for the CPU.
+    """
+    if Dim is None:  # as old as that, it stops at generators
+        raise UserError(f'--compile needs torch 2.6 or newer, this is {torch.__version__}')
+    needs_compiler = work.device.type == 'cpu' and backend == 'inductor'
+    if needs_compiler and not any(map(shutil.which, ('c++', 'g++', 'clang++'))):
+        raise UserError('--compile needs a C++ compiler (c++, g++ or clang++) for the CPU')
+    model = copy.deepcopy(work.model)
+    model.test_cfg = dict(flip_test=True)
+    graph = InferenceGraph(model, work.flip).to(work.device)
+    compiled = torch.compile(graph, backend=backend, fullgraph=True, dynamic=True)
+    width, height = size
+    image = torch.randint(256, (1, height, width, 3), dtype=torch.uint8, device=work.device)
+    content = torch.tensor([[0.0, 0.0, width, height]], device=work.device)
+
+    def run(module: Callable[..., Any]) -> Callable[[], Any]:
+        def call() -> Any:
+            with torch.inference_mode():
+                return module(image, content)
+
+        return call
+
+    return dict(graph_eager=run(graph), graph_compiled=run(compiled))

@@ -1,4 +1,7 @@
-"""Clocks of the benchmark: calls in alternation, stages of one call, peak memory."""
+"""Clocks of the benchmark: calls in alternation, stages and parts of one call, peak memory.
+
+A part is timed alone by replacing what lies before it by results that were computed in advance.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 #: what a prediction does behind the detector, in this order
 STAGES = ('proposals', 'sampling', 'transformer', 'attention_and_decode')
@@ -162,6 +165,47 @@ def replaced(owner: Any, **functions: Callable[..., Any]) -> Iterator[None]:
             delattr(owner, name)
     if not used:
         raise RuntimeError(f'{type(owner).__name__}.{"/".join(functions)} was not called')
+
+
+def recorded(neck: nn.Module, call: Callable[[], Any]) -> list[Tensor]:
+    """Return what the embedding CNNs of a ``CenterGroupNeck`` answer during a call, in order.
+
+    Which maps or windows the neck wants depends on the proposals; so one call is recorded, and
+    others get the same answers at once.  Choosing, cutting and reading remain.
+    """
+    answers: list[Tensor] = []
+
+    def keep(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def run(*args: Tensor) -> Tensor:
+            answers.append(function(*args))
+            return answers[-1]
+
+        return run
+
+    with ExitStack() as stack:
+        for cnn in (neck.keypoint_embed, neck.center_embed):
+            functions = dict(forward=keep(cnn.forward), on_windows=keep(cnn.on_windows))
+            stack.enter_context(replaced(cnn, **functions))
+        call()
+    return answers
+
+
+@contextmanager
+def convolved(neck: nn.Module, answers: list[Tensor]) -> Iterator[None]:
+    """Let the embedding CNNs answer what was recorded, for one call.
+
+    Raises:
+        RuntimeError: a CNN was not called, so that nothing was left out.
+    """
+    following = iter(answers)
+
+    def answer(*_: Tensor) -> Tensor:
+        return next(following)
+
+    with ExitStack() as stack:
+        for cnn in (neck.keypoint_embed, neck.center_embed):
+            stack.enter_context(replaced(cnn, forward=answer, on_windows=answer))
+        yield
 
 
 def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> int:

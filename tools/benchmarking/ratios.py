@@ -47,13 +47,13 @@ TARGETS = {
     'ae_decode_over_grouping': Target(
         'AE batch_decode / grouping',
         'from merged maps to poses: MMPose\'s AssociativeEmbedding.batch_decode with painted tags '
-        'over the grouping with the embedding convolutions given; the least favourable number of '
+        'over the grouping with the embedding convolutions given; the least favorable number of '
         'people',
         False, 3.0, 15.0,
     ),
     'end_to_end_ae_over_ours': Target(
         'end to end, AE / ours',
-        'from the normalised image to poses: the same detector with AE, its tags painted, over '
+        'from the normalized image to poses: the same detector with AE, its tags painted, over '
         'the whole prediction with its embedding convolutions',
         False, None, 3.0,
     ),
@@ -103,9 +103,6 @@ def inference_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, list[f
         seconds: of :meth:`Case.calls` in alternation, with at least 1, 25 and 30 people.
     """
     detector = seconds['detector']
-
-    def over(above: Sequence[float], below: Sequence[float]) -> list[float]:
-        return [a / b for a, b in zip(above, below, strict=True)]
 
     def plus(a: Sequence[float], b: Sequence[float], sign: int = 1) -> list[float]:
         return [x + sign * y for x, y in zip(a, b, strict=True)]
@@ -169,3 +166,64 @@ def judge(name: str, values: Sequence[float], conditions: Mapping[str, Any]) -> 
         met=met,
     )
     return result
+
+
+def ratio_details(
+    groups: Sequence[Mapping[str, Any]],
+    training: Mapping[str, Sequence[float]],
+    graphs: Mapping[str, Sequence[float]],
+    memory: Mapping[str, float],
+    train_batch: int,
+    common: Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """Every ratio with its conditions and target.
+
+    Args:
+        groups: times of each combination of size, batch and flip test, as ``rounds_of``; most
+            ratios are those of the first.
+        training: times of the training steps.
+        graphs: times of the compiled model and of itself uncompiled, or nothing.
+        memory: peaks of ``detector`` and ``predict`` in MB.
+        train_batch: images of a training step.
+        common: ``size``, ``device`` and ``threads``.
+
+    Returns:
+        results of :func:`judge`.
+    """
+    rounds = groups[0]['rounds_of']
+    test = dict(people=PEOPLE, flip=True, batch=1, **common)
+    special = {
+        'growth_1_to_30_over_detector': dict(people=[FEW, MANY]),
+        'ae_decode_over_grouping': dict(people=crowded(rounds)),
+        'ae_decode_over_grouping_with_embedding': dict(people=crowded(rounds)),
+    }
+    details = {
+        name: judge(name, values, {**test, **special.get(name, {})})
+        for name, values in inference_ratios(rounds).items()
+    }
+    for name, below in (
+        ('train_step_over_detector', 'train_detector'),
+        ('train_step_over_frozen_detector', 'train_frozen'),
+    ):
+        values = over(training['train_step'], training[below])
+        details[name] = judge(name, values, {**test, 'flip': False, 'batch': train_batch})
+    extra = [memory['predict'] - memory['detector']]
+    details['extra_peak_memory_mb'] = judge('extra_peak_memory_mb', extra, test)
+    if graphs:
+        values = over(graphs['graph_eager'], graphs['graph_compiled'])
+        given = {**test, 'people': 'any number of'}
+        details['eager_over_compiled'] = judge('eager_over_compiled', values, given)
+    for rounds in (group['rounds_of'] for group in groups):
+        if 'single' in rounds:
+            values = over(rounds['single'], rounds[f'end_to_end@{PEOPLE}'])
+            details['throughput_8_over_1'] = judge(
+                'throughput_8_over_1',
+                [LARGE_BATCH * value for value in values],
+                {**test, 'batch': [1, LARGE_BATCH]},
+            )
+    return details
+
+
+def over(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    """Ratio of each round."""
+    return [a / b for a, b in zip(above, below, strict=True)]

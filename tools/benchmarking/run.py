@@ -6,48 +6,33 @@ import itertools
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from centergroup_mm.utils.errors import UserError
 from centergroup_mm.utils.memory import keep_freed_memory
 
-from .case import Case
+from .case import Case, compiled_calls
 from .clock import STAGES, alternate, counted, peak_memory, summary
-from .compiled import compiled_calls
-from .ratios import FEW, LARGE_BATCH, MANY, PEOPLE, crowded, inference_ratios, judge
+from .ratios import FEW, LARGE_BATCH, MANY, PEOPLE, ratio_details
 from .workload import Workload
 
 Size = tuple[int, int]
 
 
-def run_benchmark(
-    config: str,
-    cfg: Config,
-    sizes: Sequence[Size] = ((512, 512), (832, 512)),
-    people: Sequence[int] = (1, 5, 10, 20, 25, 30),
-    batches: Sequence[int] = (1, 8),
-    flips: Sequence[bool] = (True, False),
-    repeats: int = 10,
-    threads: int = 2,
-    device: str = 'cpu',
-    train_batch: int = 2,
-    seconds: float = float('inf'),
-    total: float = float('inf'),
-    compiled: bool = False,
-    log: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
-    """Measure all of it.
+@dataclass(frozen=True)
+class Options:
+    """What is measured, and for how long.
 
     The first size with flip test, batch 1 and 1, 25 and 30 people is always measured, as the
     ratios are taken there.
 
     Args:
-        config: name of the config, for the report.
-        cfg: the config itself; its weights are random.
         sizes: (w, h) of the network input in pixels, multiples of 32.
         people: numbers of people in an image.
         batches: images at once.
@@ -57,103 +42,181 @@ def run_benchmark(
         device: ``cpu`` or ``cuda``.
         train_batch: images of a training step.
         seconds: about the most for each combination of size, batch and flip test, and for the
-            training step; see :func:`alternate`.
+            training step; see :func:`~benchmarking.clock.alternate`.
         total: about the most for all, in seconds; every call is made at least once.
         compiled: also compile the model, which takes minutes, and measure it.
-        log: is told what is measured next.
-
-    Returns:
-        ``ratios`` (a number each), ``ratio_details`` (for each what :func:`judge` returns),
-        ``inference`` (a list of :func:`measure_case`), ``training``, ``compiled`` and
-        ``memory_mb``, ``notes`` and ``conditions``.
+        baseline: ``MODULE:CLASS`` of a :class:`~benchmarking.workload.Baseline` to measure too.
 
     Raises:
-        UserError: an argument is out of range, or there is no such device.
+        UserError: something is out of range, or there is no such device.
     """
-    check_arguments(sizes, people, batches, repeats, threads, device)
+
+    sizes: Sequence[Size] = ((512, 512), (832, 512))
+    people: Sequence[int] = (1, 5, 10, 20, 25, 30)
+    batches: Sequence[int] = (1, 8)
+    flips: Sequence[bool] = (True, False)
+    repeats: int = 10
+    threads: int = 2
+    device: str = 'cpu'
+    train_batch: int = 2
+    seconds: float = float('inf')
+    total: float = float('inf')
+    compiled: bool = False
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what a user can get wrong."""
+        for width, height in self.sizes:
+            if min(width, height) < 64 or width % 32 or height % 32:
+                raise UserError(f'--size must be multiples of 32 from 64 on, got {width} {height}')
+        if min([*self.people, *self.batches, self.repeats, self.threads]) < 1:
+            raise UserError('--people, --batch, --repeats and --threads must be at least 1')
+        if self.device.startswith('cuda') and not torch.cuda.is_available():
+            raise UserError('no CUDA device here: use --device cpu')
+
+    @property
+    def counts(self) -> list[int]:
+        """Numbers of people, with those that are always measured."""
+        return sorted({*self.people, FEW, PEOPLE, MANY})
+
+    @property
+    def combinations(self) -> list[tuple[Size, bool, int]]:
+        """Size, flip test and batch, size by size; first where ratios are taken."""
+        product = itertools.product(self.sizes, self.flips, self.batches)
+        chosen = dict.fromkeys([(self.sizes[0], True, 1), *product])
+        return sorted(chosen, key=lambda entry: self.sizes.index(entry[0]))
+
+
+class Measured(NamedTuple):
+    """Everything that was measured; times are seconds of each round by name of the call.
+
+    ======== ================ ==========================================================
+    groups   list of dicts    results of :func:`measure_case`, first where ratios are taken
+    training dict of lists    training steps
+    graphs   dict of lists    the compiled model beside itself, or nothing
+    memory   dict of floats   see :func:`measure_memory`
+    ======== ================ ==========================================================
+    """
+
+    groups: list[dict[str, Any]]
+    training: dict[str, list[float]]
+    graphs: dict[str, list[float]]
+    memory: dict[str, float]
+
+
+def run_benchmark(name: str, cfg: Config, options: Options | None = None) -> dict[str, Any]:
+    """Measure all of it.
+
+    Args:
+        name: of the config, for the report.
+        cfg: the config itself; its weights are random.
+        options: what is measured.
+
+    Returns:
+        ``ratios`` (a number each), ``ratio_details`` (for each what
+        :func:`~benchmarking.ratios.judge` returns), ``inference`` (a list of
+        :func:`measure_case`), ``training``, ``compiled`` and ``memory_mb``, ``baseline`` (its
+        name and label, or None), ``notes`` and ``conditions``.
+    """
+    options = options or Options()
     begin = time.perf_counter()
-    torch.set_num_threads(threads)
-    if device == 'cpu':
+    torch.set_num_threads(options.threads)
+    if options.device == 'cpu':
         keep_freed_memory()  # as tools/train.py
-    work = Workload(cfg, device)
-    people = sorted({*people, FEW, PEOPLE, MANY})
-    images = max(train_batch, *batches)
-
-    def left() -> float:
-        return total - (time.perf_counter() - begin)
-
-    groups, reference, scenes = [], None, None
-    graphs: dict[str, list[float]] = {}
-    for size, flip, batch in combinations(sizes, flips, batches):
-        log(f'{size[0]}x{size[1]}, batch {batch}, flip test {"on" if flip else "off"}')
-        if scenes is None or scenes.size != size:
-            scenes = work.scenes(size, images, max(people))
-        case = Case(work, scenes, batch, flip)
-        beside = {}
-        if reference is not None and (size, flip, batch) == (sizes[0], True, LARGE_BATCH):
-            beside = dict(single=reference.calls(people, PEOPLE)[f'end_to_end@{PEOPLE}'])
-        # the first leaves half of the time to training
-        limit = min(seconds, left() / (2 if reference is None else 1))
-        groups.append(measure_case(case, people, repeats, limit, beside))
-        if reference is None:
-            reference = case
-            log('peak memory')
-            memory = measure_memory(case)
-            log('training step')
-            steps = work.training_calls(scenes, train_batch, PEOPLE)
-            training = alternate(steps, repeats, device, min(seconds, left()))
-            if compiled:
-                log('compiled model')
-                graphs = alternate(compiled_calls(work, size), repeats, device)
-
-    common = dict(size=list(sizes[0]), device=device, threads=threads)
-    details = ratio_details(groups, training, train_batch, memory, graphs, common)
+    work = Workload(cfg, options.device, options.baseline)
+    found = measure(work, options, end=begin + options.total)
+    details = ratio_details(
+        *found,
+        train_batch=options.train_batch,
+        common=dict(size=list(options.sizes[0]), device=options.device, threads=options.threads),
+    )
+    timed = [value for key, value in details.items() if key != 'extra_peak_memory_mb']
+    rough = any(detail['rounds'] == 1 for detail in timed)
+    baseline = work.baseline
     return dict(
-        ratios={name: detail['median'] for name, detail in details.items()},
+        ratios={key: detail['median'] for key, detail in details.items()},
         ratio_details=details,
         inference=[
-            {key: value for key, value in group.items() if key != 'rounds_of'} for group in groups
+            {key: value for key, value in group.items() if key != 'rounds_of'}
+            for group in found.groups
         ],
-        training={name: summary(values) for name, values in training.items()},
-        compiled={name: summary(values) for name, values in graphs.items()},
-        memory_mb=memory,
-        notes=list(work.notes),
+        training={key: summary(values) for key, values in found.training.items()},
+        compiled={key: summary(values) for key, values in found.graphs.items()},
+        memory_mb=found.memory,
+        baseline=None if baseline is None else dict(name=baseline.name, label=baseline.label),
+        notes=['one round only of some calls: a rough look'] if rough else [],
         conditions=dict(
-            config=config,
+            config=name,
             weights='random',
             maps='painted from synthetic crowds',
-            batch_train=train_batch,
+            batch_train=options.train_batch,
             mixed_precision_train=work.amp,
-            device=device,
-            threads=threads,
+            device=options.device,
+            threads=options.threads,
             torch=torch.__version__,
-            machine=machine(device),
+            machine=machine(options.device),
             seconds_taken=round(time.perf_counter() - begin, 1),
         ),
     )
 
 
-def combinations(
-    sizes: Sequence[Size], flips: Sequence[bool], batches: Sequence[int]
-) -> list[tuple[Size, bool, int]]:
-    """All that is measured, size by size; first the one at which ratios are taken."""
-    chosen = dict.fromkeys([(sizes[0], True, 1), *itertools.product(sizes, flips, batches)])
-    return sorted(chosen, key=lambda entry: sizes.index(entry[0]))
+def measure(work: Workload, options: Options, end: float) -> Measured:
+    """Time all combinations, and where ratios are taken also memory and training.
+
+    Args:
+        work: the model.
+        options: what is measured.
+        end: of ``time.perf_counter``, when it should be over.
+    """
+    images = max(options.train_batch, *options.batches)
+    groups: list[dict[str, Any]] = []
+    reference = scenes = None
+    for size, flip, batch in options.combinations:
+        announce(f'{size[0]}x{size[1]}, batch {batch}, flip test {"on" if flip else "off"}')
+        if scenes is None or scenes.size != size:
+            scenes = work.scenes(size, images, max(options.counts))
+        case = Case(work, scenes, batch, flip)
+        left = end - time.perf_counter()
+        if reference is None:
+            reference = case
+            # half of the time is left to training
+            groups.append(measure_case(case, options, min(options.seconds, left / 2)))
+            announce('peak memory')
+            memory = measure_memory(case)
+            announce('training step')
+            steps = work.training_calls(scenes, options.train_batch, PEOPLE)
+            limit = min(options.seconds, end - time.perf_counter())
+            training = alternate(steps, options.repeats, options.device, limit)
+            graphs: dict[str, list[float]] = {}
+            if options.compiled:
+                announce('compiled model')
+                graphs = alternate(compiled_calls(work, size), options.repeats, options.device)
+            continue
+        beside = {}
+        if (size, flip, batch) == (options.sizes[0], True, LARGE_BATCH):
+            calls = reference.calls(options.counts, PEOPLE)
+            beside = dict(single=calls[f'end_to_end@{PEOPLE}'])
+        groups.append(measure_case(case, options, min(options.seconds, left), beside))
+    return Measured(groups, training, graphs, memory)
+
+
+def announce(what: str) -> None:
+    """Tell what is measured next."""
+    print_log(f'measuring: {what}', logger='current')
 
 
 def measure_case(
     case: Case,
-    people: Sequence[int],
-    repeats: int,
+    options: Options,
     limit: float,
-    beside: dict[str, Callable[[], Any]],
+    beside: dict[str, Callable[[], Any]] | None = None,
 ) -> dict[str, Any]:
     """Time everything of one size, batch and flip test.
 
     Args:
         case: what is timed.
-        people: numbers of people.
-        repeats, limit: see :func:`alternate`.
+        options: with the numbers of people and of rounds.
+        limit: about the most seconds, see :func:`~benchmarking.clock.alternate`.
         beside: further calls in the same rounds.
 
     Returns:
@@ -161,15 +224,15 @@ def measure_case(
         call), ``stages`` (the same for each number of people and stage) and ``rounds_of``
         (the seconds of each round).
     """
-    calls = {**case.calls(people, PEOPLE), **beside}
-    found = alternate(calls, repeats, case.work.device, limit)
+    calls = {**case.calls(options.counts, PEOPLE), **(beside or {})}
+    found = alternate(calls, options.repeats, case.work.device, limit)
     rounds = {name: values for name, values in found.items() if not name.startswith('stages@')}
     stages = {
         str(count): {
             stage: summary([entry[stage] for entry in counted(case.stage_seconds[count])])
             for stage in STAGES
         }
-        for count in people
+        for count in options.counts
     }
     return dict(
         size=list(case.scenes.size),
@@ -189,72 +252,6 @@ def measure_memory(case: Case) -> dict[str, float]:
         detector=peak_memory(case.detector, device) / 2**20,
         predict=peak_memory(lambda: case.predict(levels), device) / 2**20,
     )
-
-
-def ratio_details(
-    groups: Sequence[dict[str, Any]],
-    training: dict[str, list[float]],
-    train_batch: int,
-    memory: dict[str, float],
-    graphs: dict[str, list[float]],
-    common: dict[str, Any],
-) -> dict[str, dict[str, Any]]:
-    """Every ratio with its conditions and target; the first group is where most are taken."""
-    test = dict(people=PEOPLE, flip=True, batch=1, **common)
-    special = {
-        'growth_1_to_30_over_detector': dict(people=[FEW, MANY]),
-        'ae_decode_over_grouping': dict(people=crowded(groups[0]['rounds_of'])),
-        'ae_decode_over_grouping_with_embedding': dict(people=crowded(groups[0]['rounds_of'])),
-    }
-    details = {
-        name: judge(name, values, {**test, **special.get(name, {})})
-        for name, values in inference_ratios(groups[0]['rounds_of']).items()
-    }
-    for name, below in (
-        ('train_step_over_detector', 'train_detector'),
-        ('train_step_over_frozen_detector', 'train_frozen'),
-    ):
-        pairs = zip(training['train_step'], training[below], strict=True)
-        ratios = [whole / detector for whole, detector in pairs]
-        details[name] = judge(name, ratios, {**test, 'flip': False, 'batch': train_batch})
-    details['extra_peak_memory_mb'] = judge(
-        'extra_peak_memory_mb', [memory['predict'] - memory['detector']], test
-    )
-    if graphs:
-        pairs = zip(graphs['graph_eager'], graphs['graph_compiled'], strict=True)
-        details['eager_over_compiled'] = judge(
-            'eager_over_compiled',
-            [eager / compiled for eager, compiled in pairs],
-            {**test, 'people': 'any number of'},
-        )
-    for group in groups:
-        if 'single' in group['rounds_of']:
-            rounds = group['rounds_of']
-            pairs = zip(rounds['single'], rounds[f'end_to_end@{PEOPLE}'], strict=True)
-            details['throughput_8_over_1'] = judge(
-                'throughput_8_over_1',
-                [LARGE_BATCH * single / batch for single, batch in pairs],
-                {**test, 'batch': [1, LARGE_BATCH]},
-            )
-    return details
-
-
-def check_arguments(
-    sizes: Sequence[Size],
-    people: Sequence[int],
-    batches: Sequence[int],
-    repeats: int,
-    threads: int,
-    device: str,
-) -> None:
-    """Raise a UserError where something is out of range."""
-    for size in sizes:
-        if min(size) < 64 or any(side % 32 for side in size):
-            raise UserError(f'--size must be multiples of 32 from 64 on, got {size[0]} {size[1]}')
-    if min([*people, *batches, repeats, threads]) < 1:
-        raise UserError('--people, --batch, --repeats and --threads must be at least 1')
-    if device.startswith('cuda') and not torch.cuda.is_available():
-        raise UserError('no CUDA device here: use --device cpu')
 
 
 def machine(device: str) -> str:

@@ -1,8 +1,8 @@
-"""Synthetic crowds as the benchmark needs them: pictures, painted heatmaps and painted tags.
+"""Synthetic crowds as the benchmark needs them: images, painted heatmaps and painted tags.
 
 The detector of a model with random weights sees no people.  Maps painted from the people of
 synthetic scenes make proposals, masks and poses as many as with a trained model.  Axis letters:
-B images, N persons, K joints, T = K + 1 heatmap types.
+B images, N persons, K keypoint types, T = K + 1 heatmap types.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ def crowds(images: int, people: int, size: tuple[int, int], joints: int) -> list
         joints: 17 for COCO, 14 for CrowdPose.
 
     Returns:
-        for each crowd ``image`` [h x w x 3], the picture of one scene, ``keypoints``
+        for each crowd ``image`` [h x w x 3] of one scene, ``keypoints``
         [N x K x 2] in pixels, ``keypoints_visible`` [N x K] and ``bbox`` [N x 4]
         (x1, y1, x2, y2).
     """
     name = {17: 'keypoints', 14: 'crowdpose_keypoints'}.get(joints)
     if name is None:
         raise UserError(f'the synthetic scenes have 17 or 14 joints, the model {joints}')
-    pictures, found = [], []
+    drawn, found = [], []
     while len(found) < people + _SHIFT * (images - 1):
-        scene = make_scene('full', 0, len(pictures), size)
-        pictures.append(scene.image)
+        scene = make_scene('full', 0, len(drawn), size)
+        drawn.append(scene.image)
         found += [person for person in scene.persons if (getattr(person, name)[:, 2] > 0).any()]
     results = []
     for index in range(images):
@@ -57,7 +57,7 @@ def crowds(images: int, people: int, size: tuple[int, int], joints: int) -> list
         boxes[:, 2:] += boxes[:, :2]
         results.append(
             dict(
-                image=pictures[index % len(pictures)],
+                image=drawn[index % len(drawn)],
                 keypoints=keypoints[..., :2],
                 keypoints_visible=keypoints[..., 2],
                 bbox=boxes,
@@ -67,7 +67,7 @@ def crowds(images: int, people: int, size: tuple[int, int], joints: int) -> list
 
 
 class Scenes:
-    """Pictures of one size, and what a perfect detector would see on them.
+    """Images of one size, and what a perfect detector would see on them.
 
     Fewer people are the first of a crowd, so that numbers of people are compared on one scene.
 
@@ -93,13 +93,13 @@ class Scenes:
         self.device = torch.device(device)
         self.crowds = crowds(images, people, size, joints)
         self.codec = KEYPOINT_CODECS.build({**cfg.model.head.decoder, 'input_size': size})
-        pictures = torch.from_numpy(np.stack([crowd['image'] for crowd in self.crowds]))
-        pictures = pictures.to(self.device).permute(0, 3, 1, 2).float()
-        self.images = ((pictures - 128) / 58).contiguous()  # [B x 3 x H x W]
+        images = torch.from_numpy(np.stack([crowd['image'] for crowd in self.crowds]))
+        images = images.to(self.device).permute(0, 3, 1, 2).float()
+        self.images = ((images - 128) / 58).contiguous()  # [B x 3 x H x W]
         self._labels: dict[tuple[int, int], dict[str, Any]] = {}
 
     def labels(self, image: int, people: int) -> dict[str, Any]:
-        """What the codec encodes of one picture."""
+        """What the codec encodes of one image."""
         if (image, people) not in self._labels:
             crowd = self.crowds[image]
             self._labels[image, people] = self.codec.encode(
@@ -135,7 +135,7 @@ class Scenes:
         return torch.stack(maps).to(self.device)
 
     def training_samples(self, images: int, people: int) -> list[SimpleNamespace]:
-        """Labels of the first images as the head's loss reads them; pictures fill the input."""
+        """Labels of the first images as the head's loss reads them; they fill the input."""
         return [self._training_sample(self.labels(image, people)) for image in range(images)]
 
     def _training_sample(self, label: dict[str, Any]) -> SimpleNamespace:

@@ -1,26 +1,133 @@
-"""The model that the benchmark measures, with random weights, and its training steps.
+"""The models that the benchmark measures, with random weights, and what they are compared with.
 
-The detector's output is replaced, after it was computed, by maps painted from the people of
-synthetic scenes.  Axis letters: B images, T = K + 1 heatmap types.
+Heatmaps that the detector predicts are replaced, after they were computed, by maps painted from
+the people of synthetic scenes.  Axis letters: B images, V views (2 with flip test), K keypoint
+types, T = K + 1 heatmap types.
 """
 
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmpose.codecs.associative_embedding import AssociativeEmbedding
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from centergroup_mm.codecs.center_associative_embedding import JOINT_ORDERS
+from centergroup_mm.models.grouping import mirror_heatmaps
 from centergroup_mm.models.heads import CenterGroupHead
+from centergroup_mm.models.heads.detector import DetectorMaps
 from centergroup_mm.utils.errors import UserError
 from centergroup_mm.utils.skeleton import read_metainfo
 
-from .baselines import load_offsets
+from .clock import replaced
 from .scenes import Scenes
+
+
+class Baseline(Protocol):
+    """Another way from merged heatmaps to poses, which ``--baseline MODULE:CLASS`` names.
+
+    The class is called with the config of the model and the device.
+
+    Attributes:
+        name: its times are called ``NAME@PEOPLE`` in the results.
+        label: for the legend of the plot.
+    """
+
+    name: str
+    label: str
+
+    def prepare(self, levels: Sequence[Tensor], maps: Tensor) -> Any:
+        """Compute what grouping is given; not timed.
+
+        Args:
+            levels: features of backbone and neck, [V B x C x h x w] each.
+            maps: merged heatmaps [B x T x H x W].
+        """
+        ...
+
+    def group(self, given: Any, feats: Any, samples: Sequence, test_cfg: dict) -> Sequence:
+        """Form poses; timed.
+
+        Args:
+            given: result of :meth:`prepare`.
+            feats, samples, test_cfg: as MMPose gives them to ``head.predict``.
+        """
+        ...
+
+
+def load_baseline(entry: str, cfg: Config, device: torch.device | str) -> Baseline:
+    """Import and build a baseline.
+
+    Args:
+        entry: ``MODULE:CLASS``.
+        cfg: of the model that it is compared with.
+        device: where it runs.
+
+    Raises:
+        UserError: there is no such class.
+    """
+    module, _, name = entry.partition(':')
+    try:
+        return getattr(importlib.import_module(module), name)(cfg, device)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f'--baseline {entry} cannot be imported ({error}): name MODULE:CLASS, and install its '
+            'package or put its folder on PYTHONPATH'
+        ) from error
+
+
+class TagDecoder:
+    """MMPose's associative embedding at input resolution, set as for its own models.
+
+    ``AssociativeEmbedding.batch_decode`` is unchanged and gets the very merged heatmaps from
+    which CenterGroup's proposals come.  Its tags are painted: every cell has the tag of the
+    person whose keypoint of that type is nearest, and the tags of two people are at least two
+    apart in every view.  So its grouping problem is easy: no tag is noisy and no two people are
+    alike, which no trained network reaches, and the assignment inside ends as early as it can.
+    Its maps are at input resolution, as in the official implementation of HigherHRNet.
+
+    Args:
+        size: (w, h) of the network input in pixels.
+        num_keypoints: K.
+    """
+
+    def __init__(self, size: tuple[int, int], num_keypoints: int) -> None:
+        self.codec = AssociativeEmbedding(
+            input_size=size,
+            heatmap_size=size,
+            decode_keypoint_order=list(JOINT_ORDERS.get(num_keypoints, range(num_keypoints))),
+            decode_topk=30,
+            decode_center_shift=0.5,
+            decode_max_instances=30,
+        )
+
+    @staticmethod
+    def merge_tags(tags: Tensor, flip_indices: Tensor | None) -> Tensor:
+        """Tags of the views at input resolution.
+
+        Args:
+            tags: [V B x K x h x w] at 1/4, all images and then all mirrored images.
+            flip_indices: [K]; V = 2 if given.
+
+        Returns:
+            [B x V K x H x W], repeated rather than interpolated, which keeps them well apart.
+        """
+        if flip_indices is not None:
+            original, flipped = tags.chunk(2)
+            tags = torch.cat([original, mirror_heatmaps(flipped, flip_indices)], dim=1)
+        return F.interpolate(tags, scale_factor=4, mode='nearest')
+
+    def decode(self, maps: Tensor, tags: Tensor) -> Any:
+        """Poses; arguments are [B x K x H x W] and [B x V K x H x W]."""
+        return self.codec.batch_decode(maps, tags)
 
 
 class Workload:
@@ -29,9 +136,15 @@ class Workload:
     Args:
         cfg: of a ``BottomupPoseEstimator`` with a ``CenterGroupHead``.
         device: where it runs.
+        baseline: ``MODULE:CLASS`` of a :class:`Baseline` to measure too.
+
+    Raises:
+        UserError: the config has another head, or there is no such baseline.
     """
 
-    def __init__(self, cfg: Config, device: torch.device | str = 'cpu') -> None:
+    def __init__(
+        self, cfg: Config, device: torch.device | str = 'cpu', baseline: str | None = None
+    ) -> None:
         init_default_scope('mmpose')
         torch.manual_seed(0)
         self.cfg = cfg
@@ -41,15 +154,15 @@ class Workload:
             raise UserError('the benchmark needs a config whose head is a CenterGroupHead')
         self.model = model.to(self.device).eval()
         self.head = model.head
-        self.joints = self.head.num_keypoints
+        self.num_keypoints = self.head.num_keypoints
         self.amp = self.device.type == 'cuda' and cfg.optim_wrapper.type == 'AmpOptimWrapper'
         dataset = cfg.train_dataloader.dataset
         self.flip = list(read_metainfo(dataset.get('metainfo') or dataset.type).flip_indices)
-        self.offsets, self.notes = load_offsets(cfg, self.device)
+        self.baseline = load_baseline(baseline, cfg, self.device) if baseline else None
 
     def scenes(self, size: tuple[int, int], images: int, people: int) -> Scenes:
-        """Draw so many pictures of (w, h) pixels with at most so many people each."""
-        return Scenes(self.cfg, size, images, people, self.joints, self.device)
+        """Draw so many images of (w, h) pixels with at most so many people each."""
+        return Scenes(self.cfg, size, images, people, self.num_keypoints, self.device)
 
     def training_calls(
         self, scenes: Scenes, images: int, people: int
@@ -100,43 +213,44 @@ class Workload:
         for norm in learning:
             norm.train().requires_grad_(True)
         self.model.zero_grad(set_to_none=True)
-        hook = self.head.detector.register_forward_hook(
-            lambda module, inputs, output: painted_over(output, levels)
-        )
+        detector = self.head.detector
+        detect = detector.detect
         try:
-            with torch.autocast(self.device.type, enabled=self.amp):
+            with (
+                torch.autocast(self.device.type, enabled=self.amp),
+                replaced(detector, detect=lambda feats: painted_over(detect(feats), levels)),
+            ):
                 features = self.model.extract_feat(images)
                 if detector_only:
-                    detector = self.head.detector
-                    heatmaps, _ = detector.split(detector((features[-1],)))
-                    losses = detector.heatmap_losses(heatmaps, samples)
+                    losses = detector.map_losses(detector.detect(features), samples)
                 else:
                     losses = self.head.loss(features, samples)
                 loss = sum(losses.values())
             loss.backward()
         finally:
-            hook.remove()
             self.model.eval()
             for parameter in frozen:
                 parameter.requires_grad_(False)
         return float(loss.detach())
 
 
-def paint(output: Sequence[Tensor], levels: Sequence[Tensor]) -> None:
-    """Write heatmaps [B x T x h x w] over those in the detector's output, in place."""
-    for maps, level in zip(output, levels, strict=True):
-        maps[:, : level.shape[1]] = level
+def paint(maps: DetectorMaps, levels: Sequence[Tensor]) -> DetectorMaps:
+    """Write heatmaps [B x T x h x w] over those of a detector, in place."""
+    for predicted, level in zip(maps.heatmaps, levels, strict=True):
+        predicted.copy_(level)
+    return maps
 
 
-def painted_over(output: Sequence[Tensor], levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """A detector's output with painted heatmaps and, in training, with its own gradient.
+def painted_over(maps: DetectorMaps, levels: Sequence[Tensor]) -> DetectorMaps:
+    """A detector's maps with painted heatmaps and, in training, with their own gradient.
 
     Args:
-        output: [B x >=T x h x w] of both levels, tags behind the heatmaps.
-        levels: [B x T x h x w] of both levels.
+        maps: result of ``detector.detect``.
+        levels: [B x T x h x w] of each of its levels.
     """
-    painted = tuple(maps.detach().clone() for maps in output)
-    paint(painted, levels)
-    if not output[0].requires_grad:
-        return painted
-    return tuple(seen + real - real.detach() for seen, real in zip(painted, output, strict=True))
+    return maps._replace(
+        heatmaps=[
+            level + (predicted - predicted.detach() if predicted.requires_grad else 0)
+            for predicted, level in zip(maps.heatmaps, levels, strict=True)
+        ]
+    )
