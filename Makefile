@@ -5,14 +5,15 @@ ENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),$(CURDIR)/.venv)
 PYTHON := $(ENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all lint format clean
+.PHONY: help setup demo test test-slow test-all coverage lint format clean
 
 help:  ## Show what can be made
 	@echo 'make demo        train on synthetic crowds, evaluate, draw: about ten minutes on two cores'
 	@echo 'make test        the tests, without the slow ones'
 	@echo 'make test-slow   only the slow tests'
 	@echo 'make test-all    both'
-	@echo 'make lint        style check; make format repairs what it can'
+	@echo 'make coverage    the tests, and how much of the package they run'
+	@echo 'make lint        style and type check; make format repairs what it can'
 	@echo 'make setup       only set up the environment (the others do it first)'
 	@echo 'make clean       remove .venv and caches; data/ and work_dirs/ stay'
 
@@ -31,14 +32,18 @@ test-slow: setup
 test-all: setup
 	$(PYTHON) -m pytest -q -m ''
 
+coverage: setup
+	$(PYTHON) -m pytest -q --cov
+
 lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
 
 format: setup
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .coverage *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

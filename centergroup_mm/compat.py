@@ -149,7 +149,7 @@ def get_installed_path(package: str) -> str:
     """Return the folder of an installed package, as ``mmengine.utils`` has it.
 
     Args:
-        package: Name of a distribution or of a module, such as ``'mmpose'``.
+        package: name of a distribution or of a module, such as ``'mmpose'``.
     """
     spec = importlib.util.find_spec(package)
     if spec is None:

@@ -125,10 +125,10 @@ def recognise(names: Iterable[str], source: str) -> str:
         source: the file, for the message.
 
     Returns:
-        str: Key of :data:`KINDS`.
+        key of :data:`KINDS`.
 
     Raises:
-        UserError: It is of no kind that can be converted.
+        UserError: it is of no kind that can be converted.
     """
     names = list(names)
     if any(name.startswith(_OURS) for name in names):
@@ -163,12 +163,12 @@ def convert(
         source: the file, for messages.
 
     Returns:
-        Conversion: Complete for CenterGroup and for a detector in a detector's config; for a
+        complete for CenterGroup and for a detector in a detector's config; for a
         detector in CenterGroup's config and for an ImageNet backbone all that such a checkpoint
         has, see ``untrained``.
 
     Raises:
-        UserError: It is of another kind, joint set or width than the model, incomplete, or has
+        UserError: it is of another kind, joint set or width than the model, incomplete, or has
             tensors that nobody knows.
     """
     names = {name: canonical(name) for name in weights}

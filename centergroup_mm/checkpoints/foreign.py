@@ -40,10 +40,10 @@ def load_foreign(path: str) -> dict[str, Any]:
     imported or run. Classes of any other package are refused as usual.
 
     Args:
-        path: A local file.
+        path: a local file.
 
     Returns:
-        dict: Its content.
+        its content.
 
     Raises:
         UserError: it is missing, unreadable, or needs a class of another package.

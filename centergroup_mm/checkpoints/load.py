@@ -40,11 +40,11 @@ def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
     """Load a checkpoint on the CPU, always with ``weights_only=True``.
 
     Args:
-        path: A local file.
-        hint: How to get it, for the message where it is missing.
+        path: a local file.
+        hint: how to get it, for the message where it is missing.
 
     Returns:
-        dict: Its content.
+        its content.
     """
     if not osp.isfile(osp.expanduser(path)):
         raise UserError(
@@ -69,8 +69,7 @@ def check_load_from(cfg: Config) -> None:
 
 
 def check_resume(cfg: Config) -> None:
-    """Raise a UserError if training cannot be resumed from the checkpoint that ``resume`` finds or
-    names."""
+    """Raise a UserError if training cannot go on from the checkpoint that ``resume`` means."""
     path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
     if path and not is_remote(path):
         content = check_checkpoint(path)
@@ -86,8 +85,8 @@ def check_fit(runner: Runner, path: str, *, every: bool) -> None:
     """Raise a UserError if a checkpoint does not fit the model of a runner.
 
     Args:
-        runner: Its model takes the weights that fit.
-        path: The checkpoint.
+        runner: its model takes the weights that fit.
+        path: the checkpoint.
         every: True if all parameters must be in it (test, resume), False if some must (training
             from the weights of stage 1).
     """
@@ -99,8 +98,8 @@ def check_model_weights(model: nn.Module, path: str, *, every: bool = True) -> N
     """Load the weights of a checkpoint, or raise a UserError that says what does not fit.
 
     Args:
-        model: Takes the weights that fit.
-        path: The checkpoint, a local file.
+        model: takes the weights that fit.
+        path: the checkpoint, a local file.
         every: True if all parameters must be in it, False if some must.
     """
     total, absent, other = missing_weights(model, weights_of(check_checkpoint(path)))
@@ -116,11 +115,11 @@ def missing_weights(model: nn.Module, weights: dict[str, Tensor]) -> tuple[int, 
     """Load weights and count those that do not fit; hooks that rename keys are run.
 
     Args:
-        model: Any module.
-        weights: Its state, or that of another model.
+        model: any module.
+        weights: its state, or that of another model.
 
     Returns:
-        tuple: Number of tensors of the model, names of those that the weights lack or have in
+        number of tensors of the model, names of those that the weights lack or have in
         another shape, and number of weights that the model has no place for. The counters of
         batch normalization are left out.
     """

@@ -150,6 +150,8 @@ class AttentionGroupingCodec(BaseKeypointCodec):
         """
         arrays = [field.detach().float().cpu().numpy() for field in poses[:3]]
         return [
-            pose_instances(*(field[kept] for field in fields), score_thr)
-            for kept, *fields in zip(poses.valid.cpu().numpy(), *arrays, strict=True)
+            pose_instances(keypoints[kept], visibility[kept], scores[kept], score_thr)
+            for kept, keypoints, visibility, scores in zip(
+                poses.valid.cpu().numpy(), *arrays, strict=True
+            )
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -56,6 +57,8 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
             ``decode_topk`` and ``decode_max_instances`` of ``AssociativeEmbedding``.
     """
 
+    decode_keypoint_order: list[int]
+
     auxiliary_encode_keys = {'flip'}
     label_mapping_table = dict(
         keypoint_indices='keypoint_indices', keypoint_weights='keypoint_weights'
@@ -73,7 +76,7 @@ class CenterAssociativeEmbedding(AssociativeEmbedding):
         decode_keypoint_order: Sequence[int] | None = None,
         decode_center_shift: float = 0.5,
         mirror_on_grid: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         width, height = (int(side) for side in input_size)
         super().__init__(

@@ -103,12 +103,12 @@ def paint_thing(
     """Paint one distractor: a box, a window, a pole, a bush, a ball, a sign or a loose limb.
 
     Args:
-        canvas (np.ndarray): [2H, 2W, 4] uint16.
-        rng (np.random.Generator): Source of randomness.
-        number (int): What the code channel gets.
-        center (np.ndarray): [2] image coordinates.
-        size (float): Rough extent in pixels.
-        skins (np.ndarray): [S, 3] skin tones, for things that look like limbs.
+        canvas: [2H, 2W, 4] uint16.
+        rng: source of randomness.
+        number: what the code channel gets.
+        center: [2] image coordinates.
+        size: rough extent in pixels.
+        skins: [S, 3] skin tones, for things that look like limbs.
     """
     kind = rng.integers(0, 7)
     color = np.clip(rng.uniform(30, 220) + rng.normal(size=3) * 35, 5, 250)

@@ -44,12 +44,12 @@ class Wear:
     """Looks of N people. Colors are BGR in [0, 255], lengths of cloth fractions of the limb.
 
     Attributes:
-        skin, hair, shirt, trousers, shoes (np.ndarray): [N, 3].
-        sleeve (np.ndarray): [N], 0 (no sleeve) to 1 (the upper arm) and 2 (down to the wrist).
-        leg (np.ndarray): [N], 0.5 to 1 for shorts, 2 for long trousers.
-        shirt_cloth, trouser_cloth (np.ndarray): [N], numbers in the texture bank, 0 is plain.
-        chest (np.ndarray): [N], 0 print, 1 buttons, 2 open jacket, 3 tie, 4 stripe.
-        long_hair, bald, backpack, glasses (np.ndarray): [N], bool.
+        skin, hair, shirt, trousers, shoes: [N, 3].
+        sleeve: [N], 0 (no sleeve) to 1 (the upper arm) and 2 (down to the wrist).
+        leg: [N], 0.5 to 1 for shorts, 2 for long trousers.
+        shirt_cloth, trouser_cloth: [N], numbers in the texture bank, 0 is plain.
+        chest: [N], 0 print, 1 buttons, 2 open jacket, 3 tie, 4 stripe.
+        long_hair, bald, backpack, glasses: [N], bool.
     """
 
     skin: np.ndarray
@@ -119,9 +119,9 @@ class Limbs:
     """The tapered pieces of arms and legs of N people.
 
     Attributes:
-        start, end (np.ndarray): [N, 16, 3] middle of both round ends, in person heights.
-        radii (np.ndarray): [N, 16, 2] of both ends; 0 where there is no such piece of cloth.
-        depth (np.ndarray): [N, 16] painting order, larger is nearer to the camera.
+        start, end: [N, 16, 3] middle of both round ends, in person heights.
+        radii: [N, 16, 2] of both ends; 0 where there is no such piece of cloth.
+        depth: [N, 16] painting order, larger is nearer to the camera.
     """
 
     start: np.ndarray
@@ -173,12 +173,12 @@ def limb_outlines(
     """Outlines of round-ended tapered limbs.
 
     Args:
-        start, end (np.ndarray): [..., 2] middle of both ends, in any unit.
-        radii (np.ndarray): [..., 2] radii of both ends, in the same unit.
-        grow (float): Factor on the radii.
+        start, end: [..., 2] middle of both ends, in any unit.
+        radii: [..., 2] radii of both ends, in the same unit.
+        grow: factor on the radii.
 
     Returns:
-        np.ndarray: [..., 12, 2] polygon around both ends.
+        [..., 12, 2] polygon around both ends.
     """
     delta = end - start
     angle = np.arctan2(delta[..., 1], delta[..., 0])[..., None]

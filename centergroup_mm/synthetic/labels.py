@@ -44,15 +44,15 @@ class Person:
     """One annotated person (or one crowd region).
 
     Attributes:
-        keypoints (np.ndarray): [17, 3] COCO joints, x and y in pixels and visibility.
-        crowdpose_keypoints (np.ndarray): [14, 3] CrowdPose joints.
-        bbox (np.ndarray): [4] left, top, width, height in pixels.
-        area (float): Visible pixels.
-        segmentation (list | dict): Polygons, or an uncompressed run-length mask if ``iscrowd``.
-        iscrowd (bool): A region of people that are not annotated one by one.
-        full_height (float): Height in pixels of the whole body before it is cut at the border.
-        yaw (float): View in degrees, 0 faces the camera.
-        slot (int): The number of the person in ``Scene.slots``.
+        keypoints: [17, 3] COCO joints, x and y in pixels and visibility.
+        crowdpose_keypoints: [14, 3] CrowdPose joints.
+        bbox: [4] left, top, width, height in pixels.
+        area: visible pixels.
+        segmentation: polygons, or an uncompressed run-length mask if ``iscrowd``.
+        iscrowd: a region of people that are not annotated one by one.
+        full_height: height in pixels of the whole body before it is cut at the border.
+        yaw: view in degrees, 0 faces the camera.
+        slot: the number of the person in ``Scene.slots``.
     """
 
     keypoints: np.ndarray
@@ -71,11 +71,11 @@ class Scene:
     """An image and its annotations.
 
     Attributes:
-        image (np.ndarray): [H, W, 3] uint8 BGR.
-        persons (list[Person]): People and crowd regions.
-        crowd_index (float): Crowd index over the COCO joints.
-        crowd_index_crowdpose (float): Crowd index over the CrowdPose joints.
-        slots (np.ndarray): [H, W] uint8, who is seen: 0 nobody, i + 1 person i, 62 a crowd region,
+        image: [H, W, 3] uint8 BGR.
+        persons: people and crowd regions.
+        crowd_index: crowd index over the COCO joints.
+        crowd_index_crowdpose: crowd index over the CrowdPose joints.
+        slots: [H, W] uint8, who is seen: 0 nobody, i + 1 person i, 62 a crowd region,
             63 a thing.
     """
 

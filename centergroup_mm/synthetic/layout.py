@@ -13,11 +13,11 @@ def crowd_index(keypoints: np.ndarray, boxes: np.ndarray) -> float:
     is the mean of that over these people, 0 when there are none.
 
     Args:
-        keypoints (np.ndarray): [N, K, 3] of x, y in pixels and visibility (0 is not labeled).
-        boxes (np.ndarray): [N, 4] of left, top, width and height in pixels.
+        keypoints: [N, K, 3] of x, y in pixels and visibility (0 is not labeled).
+        boxes: [N, 4] of left, top, width and height in pixels.
 
     Returns:
-        float: In [0, 1].
+        in [0, 1].
     """
     labeled = keypoints[..., 2] > 0
     upper = boxes[:, :2] + boxes[:, 2:]
@@ -42,11 +42,11 @@ class Layout:
     """Positions and sizes of N people in one image.
 
     Args:
-        joints (np.ndarray): [N, 17, 2] joints in person heights, the pelvis at 0.
-        boxes (np.ndarray): [N, 4] (x1, y1, x2, y2) whole-body boxes in the same unit.
-        counted (np.ndarray): [N] bool, False for people who will carry no keypoints.
-        size (tuple[int, int]): Width and height of the image in pixels.
-        preset (Preset): Bounds of the body heights.
+        joints: [N, 17, 2] joints in person heights, the pelvis at 0.
+        boxes: [N, 4] (x1, y1, x2, y2) whole-body boxes in the same unit.
+        counted: [N] bool, False for people who will carry no keypoints.
+        size: width and height of the image in pixels.
+        preset: bounds of the body heights.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Layout:
         """Place everybody.
 
         Returns:
-            tuple: Position [N, 2] of the pelvis in image coordinates and scale [N] in pixels a
+            position [N, 2] of the pelvis in image coordinates and scale [N] in pixels a
             person height.
         """
         number = len(self.joints)

@@ -50,11 +50,11 @@ class PeoplePainter:
     """Paints posed and placed people one by one.
 
     Args:
-        bodies (Bodies): N posed people.
-        limbs (Limbs): Their arms and legs.
-        wear (Wear): Their looks.
-        position (np.ndarray): [N, 2] image coordinates of the pelvis.
-        scale (np.ndarray): [N] pixels a person height.
+        bodies: N posed people.
+        limbs: their arms and legs.
+        wear: their looks.
+        position: [N, 2] image coordinates of the pelvis.
+        scale: [N] pixels a person height.
     """
 
     def __init__(

@@ -8,18 +8,18 @@ class Preset:
     """What a set of scenes looks like.
 
     Attributes:
-        name (str): Name, also part of the random seed.
-        min_people, max_people (int): People an image, bounds included.
-        people_power (float): Numbers of people are ``min + (max - min + 1) * u ** power`` with a
+        name: name, also part of the random seed.
+        min_people, max_people: people an image, bounds included.
+        people_power: numbers of people are ``min + (max - min + 1) * u ** power`` with a
             uniform u, so that 1 spreads them evenly and more favors small groups.
-        min_height, max_height (float): Height of the box around the whole body, before it is cut
+        min_height, max_height: height of the box around the whole body, before it is cut
             at the image border, as a fraction of the image height.
-        clutter (float): Mean number of distractors behind the people.
-        occluders (float): Mean number of distractors in front of people.
-        crowd_region (float): Probability of an ``iscrowd`` region.
-        unlabeled (float): Probability that a person of a group carries no keypoints.
-        noise (float): Largest standard deviation of the sensor noise, in gray levels.
-        blur (float): Probability of a slight blur.
+        clutter: mean number of distractors behind the people.
+        occluders: mean number of distractors in front of people.
+        crowd_region: probability of an ``iscrowd`` region.
+        unlabeled: probability that a person of a group carries no keypoints.
+        noise: largest standard deviation of the sensor noise, in gray levels.
+        blur: probability of a slight blur.
     """
 
     name: str

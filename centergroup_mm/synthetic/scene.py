@@ -25,13 +25,13 @@ def make_scene(
     """Draw scene ``index`` of the set (``preset``, ``seed``).
 
     Args:
-        preset (str): ``full`` or ``demo``.
-        seed (int): Number of the set, at least 0.
-        index (int): Number of the scene in the set, at least 0.
-        size (tuple[int, int]): Width and height in pixels, at least 32 each.
+        preset: ``full`` or ``demo``.
+        seed: number of the set, at least 0.
+        index: number of the scene in the set, at least 0.
+        size: width and height in pixels, at least 32 each.
 
     Returns:
-        Scene: The image and its annotations; the same for the same arguments.
+        the image and its annotations; the same for the same arguments.
     """
     rules = get_preset(preset)
     if seed < 0 or index < 0:

@@ -76,15 +76,15 @@ class Bodies:
     """Posed people in the camera frame: x right, y down, z towards the camera, person heights.
 
     Attributes:
-        joints (np.ndarray): [N, 19, 3], the pelvis at the origin.
-        hands, toes, heels (np.ndarray): [N, 2, 3], left then right.
-        head (np.ndarray): [N, 3], the middle of the head.
-        head_axes (np.ndarray): [N, 3, 3], columns: left, down and forward of the head.
-        head_radius (np.ndarray): [N].
-        trunk (np.ndarray): [N, 3, 3], columns: left, down and forward of the chest.
-        pelvis (np.ndarray): [N, 3, 3], columns: left, down and forward of the pelvis.
-        girth (np.ndarray): [N], thickness of trunk and limbs, 1 on average.
-        yaw (np.ndarray): [N], degrees, 0 faces the camera.
+        joints: [N, 19, 3], the pelvis at the origin.
+        hands, toes, heels: [N, 2, 3], left then right.
+        head: [N, 3], the middle of the head.
+        head_axes: [N, 3, 3], columns: left, down and forward of the head.
+        head_radius: [N].
+        trunk: [N, 3, 3], columns: left, down and forward of the chest.
+        pelvis: [N, 3, 3], columns: left, down and forward of the pelvis.
+        girth: [N], thickness of trunk and limbs, 1 on average.
+        yaw: [N], degrees, 0 faces the camera.
     """
 
     joints: np.ndarray
@@ -156,13 +156,13 @@ def pose_bodies(
     """Sample and pose ``number`` people.
 
     Args:
-        rng (np.random.Generator): Source of randomness.
-        number (int): N.
-        yaw (np.ndarray | None): [N] view angles in degrees; sampled if None.
-        angles (np.ndarray | None): [N, 16] joint angles in degrees; sampled if None.
+        rng: source of randomness.
+        number: N.
+        yaw: [N] view angles in degrees; sampled if None.
+        angles: [N, 16] joint angles in degrees; sampled if None.
 
     Returns:
-        Bodies: The people, pelvis at the origin, in units of their standing height.
+        the people, pelvis at the origin, in units of their standing height.
     """
     yaw = sample_yaw(rng, number) if yaw is None else np.asarray(yaw, dtype=np.float64)
     angles = sample_angles(rng, number) if angles is None else np.asarray(angles, np.float64)

@@ -95,9 +95,9 @@ def apply_visualization(cfg: Config, args: argparse.Namespace, *, window: bool) 
     """Switch the visualization hook on if pictures are wanted.
 
     Args:
-        cfg: Changed in place.
-        args: With show_dir, show, wait_time and interval.
-        window: Whether predictions are shown in a window.
+        cfg: changed in place.
+        args: with show_dir, show, wait_time and interval.
+        window: whether predictions are shown in a window.
     """
     if not window and args.show_dir is None:
         return

@@ -19,7 +19,7 @@ def keep_freed_memory() -> bool:
     until it ends.
 
     Returns:
-        bool: Whether it was done; other systems, and users who set ``MALLOC_`` variables of
+        whether it was done; other systems, and users who set ``MALLOC_`` variables of
         their own, keep what they have.
     """
     if any(name.startswith('MALLOC_') for name in os.environ):

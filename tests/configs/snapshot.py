@@ -63,10 +63,10 @@ def resolve(path: str) -> Settings:
     """Resolve a config and flatten what a run reads of it.
 
     Args:
-        path: The config, relative to the repository.
+        path: the config, relative to the repository.
 
     Returns:
-        dict: Setting to value, a scalar, a list of scalars or an empty dict.
+        setting to value, a scalar, a list of scalars or an empty dict.
     """
     content = Config.fromfile(str(ROOT / path)).to_dict()
     return flatten({key: value for key, value in content.items() if key in READ})

@@ -42,7 +42,7 @@ class ToyModel(BaseModel):
     """One linear layer.
 
     Args:
-        width: Number of outputs; another one makes another model.
+        width: number of outputs; another one makes another model.
     """
 
     def __init__(self, width: int = 1) -> None:

@@ -75,10 +75,10 @@ def to_plain(value: Any) -> Any:
     Log buffers become dicts of float64 tensors, arrays become lists.
 
     Args:
-        value: Something that mmengine or a hook put into a checkpoint.
+        value: something that mmengine or a hook put into a checkpoint.
 
     Returns:
-        Any: The same content in types that torch loads safely. An object of an unknown type is kept
+        the same content in types that torch loads safely. An object of an unknown type is kept
             as it is; torch names it when the file is loaded.
     """
     if isinstance(value, HistoryBuffer):

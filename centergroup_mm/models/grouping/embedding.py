@@ -110,6 +110,7 @@ class EmbeddingCNN(nn.Sequential):
         convolution, norm, relu, *blocks = self
         x = relu(norm(convolution(windows))) * inside
         for block in blocks:
+            assert isinstance(block, ResidualBlock)
             x = block.on_windows(x, inside)
             inside = inside[..., 2:-2, 2:-2]
         return x

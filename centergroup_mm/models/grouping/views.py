@@ -37,7 +37,7 @@ def merge_heatmaps(
     Returns:
         [B x T x H x W], float32.
     """
-    merged = None
+    merged = []
     for levels in scales:
         maps = merge_heatmap_levels(levels)  # [V B x T x h x w] of the finest level
         if flip_types is not None:
@@ -45,8 +45,8 @@ def merge_heatmaps(
             maps = (original + mirror_heatmaps(flipped, flip_types)) / 2
         if maps.shape[-2:] != size:
             maps = F.interpolate(maps, size=size, mode='bilinear', align_corners=False)
-        merged = maps if merged is None else merged + maps
-    return merged / len(scales) if len(scales) > 1 else merged
+        merged.append(maps)
+    return sum(merged[1:], merged[0]) / len(merged) if len(merged) > 1 else merged[0]
 
 
 def mirror_proposals(proposals: Proposals, flip_indices: Tensor, width: int) -> Proposals:
