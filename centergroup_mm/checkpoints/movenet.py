@@ -133,7 +133,7 @@ def convert_movenet(
         config: path of the config, for messages.
 
     Returns:
-        Conversion: complete for MoveNet by itself.
+        complete for MoveNet by itself.
 
     Raises:
         UserError: see :func:`load_movenet`; or the model of the config is no MoveNet.

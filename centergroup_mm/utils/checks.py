@@ -28,14 +28,14 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and hand its skeleton to all parts, or say in one line why not.
 
     Args:
-        path: The config file.
-        options: Settings of ``--cfg-options`` that replace the config's.
+        path: the config file.
+        options: settings of ``--cfg-options`` that replace the config's.
 
     Returns:
-        Config: The top-level ``metainfo``, if there is one, is that of datasets and head too.
+        the config; its ``metainfo``, if there is one, is that of datasets and head too.
 
     Raises:
-        UserError: The file is missing or cannot be read, the options do not fit, or parts of the
+        UserError: the file is missing or cannot be read, the options do not fit, or parts of the
             config differ in their keypoints.
     """
     if not osp.isfile(path):
@@ -67,8 +67,8 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
     """Raise a UserError if annotations or images of a data loader or its metric are missing.
 
     Args:
-        cfg: The whole config; its ``data_hint`` says how to get the data, if it has one.
-        loaders: Names of the data loaders that the run will use, ``'train_dataloader'`` ...
+        cfg: the whole config; its ``data_hint`` says how to get the data, if it has one.
+        loaders: names of the data loaders that the run will use, ``'train_dataloader'`` ...
     """
     for loader in loaders:
         if cfg.get(loader):
@@ -81,8 +81,8 @@ def check_scales(cfg: Config, loaders: tuple[str, ...]) -> None:
     """Raise a UserError if the data have several scales and the model expects one, or vice versa.
 
     Args:
-        cfg: The whole config.
-        loaders: Names of the data loaders of validation or testing that the run will use.
+        cfg: the whole config.
+        loaders: names of the data loaders of validation or testing that the run will use.
     """
     wanted = bool((cfg.model.get('test_cfg') or {}).get('multiscale_test', False))
     for loader in loaders:

@@ -17,8 +17,8 @@ def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:
     """Let a constructor take an argument by its old name too, with a FutureWarning.
 
     Args:
-        old: The name that old configs use.
-        new: Today's name.
+        old: the name that old configs use.
+        new: today's name.
     """
 
     def decorate(init: Function) -> Function:

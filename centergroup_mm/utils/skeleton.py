@@ -71,14 +71,14 @@ def read_metainfo(metainfo: str | dict) -> Skeleton:
     """Read a skeleton.
 
     Args:
-        metainfo: Name of a registered dataset class, such as ``'CocoDataset'``;
+        metainfo: name of a registered dataset class, such as ``'CocoDataset'``;
             ``dict(from_file=PATH)`` with a file of MMPose's ``dataset_info``; or that dict itself.
 
     Returns:
-        Skeleton: The keypoints in the order of the annotations.
+        the keypoints in the order of the annotations.
 
     Raises:
-        ValueError: There is no such class or file, or it does not describe a skeleton.
+        ValueError: there is no such class or file, or it does not describe a skeleton.
     """
     source, content = _source(metainfo)
     try:
@@ -129,8 +129,8 @@ def fill_number(part: dict, skeleton: Skeleton | None) -> dict:
     """Config of a model part with ``num_keypoints``, unless it says the number itself.
 
     Args:
-        part: Config of a detector, neck or grouping.
-        skeleton: Where the number comes from; None leaves the part as it is.
+        part: config of a detector, neck or grouping.
+        skeleton: where the number comes from; None leaves the part as it is.
     """
     if skeleton is None or given_number(part) is not None:
         return part

@@ -39,10 +39,10 @@ def distribute_metainfo(cfg: Config) -> None:
     whose pipeline converts keypoints keep their skeleton.
 
     Args:
-        cfg: The whole config, changed in place.
+        cfg: the whole config, changed in place.
 
     Raises:
-        UserError: It cannot be read, or a dataset's own ``metainfo`` is another one.
+        UserError: it cannot be read, or a dataset's own ``metainfo`` is another one.
     """
     metainfo = cfg.get('metainfo')
     if not metainfo:
@@ -70,7 +70,7 @@ def check_numbers(cfg: Config) -> None:
     """Raise a UserError if parts of a config differ in their number of keypoints.
 
     Args:
-        cfg: The whole config, after :func:`distribute_metainfo`.
+        cfg: the whole config, after :func:`distribute_metainfo`.
     """
     numbers = [*_model_numbers(cfg), *_dataset_numbers(cfg)]
     if cfg.get('metainfo'):
@@ -85,9 +85,9 @@ def check_annotations(place: str, dataset: dict, path: str) -> None:
     """Raise a UserError if an annotation file has other keypoints than its dataset's skeleton.
 
     Args:
-        place: Where the dataset is in the config, for the message.
-        dataset: Its config.
-        path: A local annotation file in COCO's format.
+        place: where the dataset is in the config, for the message.
+        dataset: its config.
+        path: a local annotation file in COCO's format.
     """
     metainfo = _metainfo_of(dataset)
     names = annotated_keypoints(path)
@@ -106,10 +106,10 @@ def annotated_keypoints(path: str) -> list[str] | None:
     """Read the names of the keypoints of an annotation file, without reading all of it.
 
     Args:
-        path: A local file in COCO's format.
+        path: a local file in COCO's format.
 
     Returns:
-        The ``keypoints`` of the first category that has them; None if none has.
+        the ``keypoints`` of the first category that has them; None if none has.
     """
     try:
         with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:

@@ -48,7 +48,7 @@ def write_dataset(folder: Path, names: tuple[str, ...], images: int = 4, side: i
     """Write images of noise with two people each and their annotations.
 
     Returns:
-        The annotation file, ``folder/people.json``; the images are in ``folder/images``.
+        the annotation file, ``folder/people.json``; the images are in ``folder/images``.
     """
     rng = np.random.default_rng(0)
     (folder / 'images').mkdir(parents=True)
