@@ -17,14 +17,14 @@ class Candidates(NamedTuple):
 
     ======== ================= =========================================================
     logits   [B x C x K x R+1] attention; the last candidate is the regressed keypoint
-    index    [B x C x K]       int64, the candidate with the highest logit
+    chosen   [B x C x K]       int64, the candidate with the highest logit
     points   [B x C x K x 2]   its place in cells
     widths   [B x C x K]       how far off the regressed keypoint may be, in cells
     ======== ================= =========================================================
     """
 
     logits: Tensor
-    index: Tensor
+    chosen: Tensor
     points: Tensor
     widths: Tensor
 

@@ -102,6 +102,9 @@ class PointEmbedding(nn.Module):
         num_context: of each type, this many of the best keypoints take part in the encoder.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         in_channels: int,

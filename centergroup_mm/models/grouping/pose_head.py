@@ -85,7 +85,7 @@ class PoseHead(nn.Module):
         centers: CenterPeaks,
     ) -> PoseEstimate:
         """Refine and judge; features standardized."""
-        index = candidates.index
+        index = candidates.chosen
         num_types = index.shape[-1]
         at = choose(features.keypoints, features.regressed, index)  # [B x C x K x S]
         token = choose(tokens.keypoints, tokens.regressed, index)
@@ -119,7 +119,7 @@ class PoseHead(nn.Module):
     @staticmethod
     def _choice(at: Tensor, candidates: Candidates, centers: CenterPeaks) -> Tensor:
         """How clear the choice was, [B x C x K x 8]."""
-        num_types, last = candidates.index.shape[-1], candidates.logits.shape[-1] - 1
+        num_types, last = candidates.chosen.shape[-1], candidates.logits.shape[-1] - 1
         scales = centers.scales[..., None]
         offset = (candidates.points - centers.regressed) / scales[..., None]
         share = candidates.logits.softmax(-1).amax(-1)
@@ -129,7 +129,7 @@ class PoseHead(nn.Module):
             (share + 1e-4).log(),
             at[..., -num_types - 1 : -1].diagonal(dim1=-2, dim2=-1),
             (candidates.widths / scales).log(),
-            (candidates.index == last).to(share.dtype),
+            (candidates.chosen == last).to(share.dtype),
         ]
         return torch.cat([offset, torch.stack(numbers, -1)], -1)
 
