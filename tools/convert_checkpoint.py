@@ -1,10 +1,10 @@
-r"""Turn a checkpoint of another program into one for this package's models.
+r"""Convert a checkpoint of another implementation for this package's models.
 
-    # the authors' CenterGroup checkpoint, for testing and fine-tuning
+    # the official CenterGroup checkpoint, for testing and fine-tuning
     python tools/convert_checkpoint.py centergroup_w32.ckpt checkpoints/centergroup_w32_coco.pth \
         --config configs/centergroup_w32_coco.py
 
-    # their detector with centers, for stage 2: pass the result with --cfg-options load_from=PATH
+    # its detector with centers, for stage 2: pass the result with --cfg-options load_from=PATH
     python tools/convert_checkpoint.py detector.pth checkpoints/higherhrnet_center_w32_coco.pth \
         --config configs/higherhrnet_center_w32_coco.py
 
@@ -20,9 +20,9 @@ r"""Turn a checkpoint of another program into one for this package's models.
     python tools/convert_checkpoint.py movenet-multipose.json checkpoints/movenet.pth \\
         --config configs/movenet_coco.py
 
-The kind is recognized from the names of the tensors. Every tensor is placed, or named as left
-out with the reason. A checkpoint that is cut off, or for another joint set or width than the
-config's, is an error and nothing is written.
+The kind of checkpoint is recognized from the names of the tensors. Every tensor is either placed,
+or listed as left out with the reason. A checkpoint that is cut off, or that is for another set of
+keypoints or another width than the config, is an error, and nothing is written.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def parse_args() -> argparse.Namespace:
     )
     cli.add_overwrite(parser, 'replace DST if it exists')
     parser.add_argument(
-        '--verbose', action='store_true', help='name every tensor that was placed, too'
+        '--verbose', action='store_true', help='also name every tensor that was placed'
     )
     return parser.parse_args()
 

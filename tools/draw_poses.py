@@ -1,10 +1,10 @@
-r"""Draw the poses a model finds, several images to a sheet.
+r"""Draw the poses that a model finds, several images on one sheet.
 
     python tools/draw_poses.py configs/centergroup_small_synthetic.py \
         centergroup_mm/zoo/centergroup_small_synthetic.pth data/synthetic/full_val/images \
         poses.jpg --num 6 --score-thr 0.3
 
-The images are those of a folder, in the order of their names, or the files given.
+The images are one file, or those of a folder in the order of their names.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('images', help='an image or a folder of images')
-    parser.add_argument('out', help='picture to write')
+    parser.add_argument('out', help='image to write')
     parser.add_argument('--num', type=int, default=9, help='images to draw, default 9')
-    parser.add_argument('--first', type=int, default=0, help='images to pass over, default 0')
+    parser.add_argument('--first', type=int, default=0, help='images to skip, default 0')
     parser.add_argument('--columns', type=int, default=3, help='images side by side, default 3')
     parser.add_argument('--side', type=int, default=512, help='long side drawn, default 512')
     parser.add_argument('--score-thr', type=float, default=0.3, help='of poses, default 0.3')
     parser.add_argument('--visible-thr', type=float, default=0.3, help='of joints, default 0.3')
     parser.add_argument('--device', default='cpu', help='default cpu')
-    cli.add_overwrite(parser, 'replace the picture if it exists')
+    cli.add_overwrite(parser, 'replace the image if it exists')
     return parser.parse_args()
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     check_checkpoint(args.checkpoint)
     MMLogger.get_current_instance().setLevel('ERROR')
     model = init_model(cfg, args.checkpoint, device=args.device)
-    pictures = []
+    drawn = []
     for path in tqdm(images, unit='img'):
         image = cv2.imread(str(path))
         if image is None:
@@ -79,10 +79,10 @@ def main() -> None:
         links = model.dataset_meta['skeleton_links']
         scale = args.side / max(image.shape[:2])
         keypoints = found.keypoints[kept]
-        pictures.append(draw_poses(image, keypoints, visible, links, title, scale))
+        drawn.append(draw_poses(image, keypoints, visible, links, title, scale))
     out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(out), montage(pictures, columns=args.columns))
-    print(f'{out}: {len(pictures)} images')
+    cv2.imwrite(str(out), montage(drawn, columns=args.columns))
+    print(f'{out}: {len(drawn)} images')
 
 
 if __name__ == '__main__':

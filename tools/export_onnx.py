@@ -8,10 +8,10 @@ r"""Export a CenterGroup model as one ONNX graph, from image to poses, flip test
     # the same on images of one's own, for a file that is there already
     python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check-only --images FOLDER
 
-    # what half precision moves: the eager model in bfloat16 against the file, which is float32
+    # the effect of half precision: the eager model in bfloat16 against the file, which is float32
     python tools/export_onnx.py CONFIG.py CHECKPOINT.pth model.onnx --check-only \
         --precision bfloat16
-    # and its cost in AP: bfloat16 on a CPU, float16 on a GPU
+    # and its effect on AP: bfloat16 on a CPU, float16 on a GPU
     python tools/test.py CONFIG.py CHECKPOINT.pth --cfg-options test_cfg.fp16=True
 
     # without flip test: half the time
@@ -20,10 +20,10 @@ r"""Export a CenterGroup model as one ONNX graph, from image to poses, flip test
 
 Inputs: image [B x H x W x 3] uint8, blue first as OpenCV reads it, B, H and W free, H and W
 multiples of 32, the images of a batch resized to one size; content [B x 4] float32: x0, y0, x1,
-y1 of the picture in the padded input.
+y1 of the image in the padded input.
 Outputs, C slots for each image: keypoints [B x C x K x 2] in input pixels, keypoint_scores
 [B x C x K], scores [B x C], valid [B x C]. Joint names, skeleton and input size are in the file's
-metadata. Of equal peaks the one first in row-major order is taken, as by the eager model.
+metadata. Of equal peaks, the first in row-major order is taken, as in eager torch.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def run_check(args: argparse.Namespace, graph: InferenceGraph, metadata: dict) -> bool:
-    """Compare file and eager model, print what differs and the ratio of their times.
+    """Compare the file with the eager model, and print differences and the ratio of times.
 
     Returns:
         whether people and places agree in all images without tied peaks.
     """
     torch.set_num_threads(args.threads)
-    pictures = check_pictures(args.images, max(BATCHES))
+    images = check_images(args.images, max(BATCHES))
     runners = check.runners(graph, check.open_session(args.out))
     agree = True
     usual = metadata.get('short_side') or metadata['long_side']
@@ -98,17 +98,17 @@ def run_check(args: argparse.Namespace, graph: InferenceGraph, metadata: dict) -
     prepare = functools.partial(check.prepare, long_side='long_side' in metadata)
     for side in sides:
         for batch in BATCHES:
-            inputs = prepare(pictures[:batch], side)
+            inputs = prepare(images[:batch], side)
             found, untied, tied = check.compare_runners(graph, runners, *inputs)
             agree = agree and untied.same
             print(f'{side_by_side(inputs[0])}: {describe(found, untied, tied)}', flush=True)
-    inputs = prepare(pictures[:1], max(sides))
+    inputs = prepare(images[:1], max(sides))
     ratio = check.speed_ratio(*(functools.partial(run, *inputs) for run in runners))
     print(f'ONNX is {ratio:.2f}x as fast as eager torch (medians of ten, in alternation, batch 1)')
     return agree
 
 
-def check_pictures(folder: str | None, number: int) -> list[np.ndarray]:
+def check_images(folder: str | None, number: int) -> list[np.ndarray]:
     """Read the first images of a folder, or draw scenes if none is named."""
     if folder is None:
         return check.synthetic_images(number)

@@ -3,11 +3,11 @@ r"""Evaluate a pose model. Takes the arguments of MMPose's own tools/test.py.
     # the metric of the config on its test set
     python tools/test.py configs/centergroup_w32_coco.py CHECKPOINT.pth
 
-    # also write the numbers, the predictions and pictures
+    # also write the metrics, the predictions and images with the predictions drawn
     python tools/test.py configs/centergroup_w32_coco.py CHECKPOINT.pth \
-        --out metrics.json --dump predictions.pkl --show-dir work_dirs/pictures
+        --out metrics.json --dump predictions.pkl --show-dir work_dirs/drawn
 
-    # without flipping, data elsewhere
+    # without flip test, with the data in another folder
     python tools/test.py CONFIG.py CHECKPOINT.pth --cfg-options \
         model.test_cfg.flip_test=False test_dataloader.dataset.data_root=/data/coco \
         test_evaluator.ann_file=/data/coco/annotations/person_keypoints_val2017.json

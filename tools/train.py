@@ -4,7 +4,7 @@ r"""Train a pose model. Takes the arguments of MMPose's own tools/train.py.
     python tools/train.py configs/higherhrnet_center_w32_coco.py
     python tools/train.py configs/centergroup_w32_coco.py --cfg-options load_from=STAGE1.pth
 
-    # go on where a run was stopped
+    # resume an interrupted run
     python tools/train.py configs/centergroup_w32_coco.py --resume
 
     # eight GPUs; the learning rate follows the batch size
@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint, or without a name from the last one in the work dir',
+        help='resume from this checkpoint, or without a name from the last one in the work dir',
     )
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate in training')
@@ -77,7 +77,7 @@ def configure(args: argparse.Namespace) -> Config:
 
 
 def use_amp(cfg: Config) -> None:
-    """Exchange the plain optimizer wrapper for the mixed-precision one."""
+    """Replace the plain optimizer wrapper by the mixed-precision one."""
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise UserError(f'--amp does not go with the optimizer wrapper {wrapper}')

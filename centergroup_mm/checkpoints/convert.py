@@ -13,9 +13,9 @@ from torch import Tensor
 from ..utils.errors import UserError
 from .official_names import canonical, from_higherhrnet, from_official
 
-#: kinds of checkpoints, in the words of the report
+#: kinds of checkpoints, as the report names them
 KINDS = {
-    'centergroup': "the authors' CenterGroup model",
+    'centergroup': 'the official CenterGroup model',
     'detector': 'a HigherHRNet detector',
     'imagenet': 'an HRNet trained on ImageNet',
     'movenet': 'MoveNet MultiPose',
@@ -40,7 +40,7 @@ _OURS = (
 _UNUSED_FUSION = re.compile(r'stage4\.\d+\.fuse_layers\.[1-9]\d*\.')
 _WIDTH = 'stage2.0.branches.0.0.conv1.weight'
 _MAPS = 'final_layers.1.weight'
-# Number of heatmaps -> the config's family and data set.
+# Number of heatmaps -> config for such a model.
 _CONFIGS = {
     17: 'higherhrnet_{width}_coco',
     18: 'higherhrnet_center_{width}_coco',
@@ -51,14 +51,14 @@ _CONFIGS = {
 
 @dataclass
 class Conversion:
-    """What became of every tensor of a checkpoint.
+    """What happened to every tensor of a checkpoint.
 
     Attributes:
         kind: key of :data:`KINDS`.
         state: weights under this package's names.
         placed: name in the checkpoint -> name here.
-        left_out: name in the checkpoint -> why it has no place.
-        added: names here that the checkpoint lacks and that need no training.
+        left_out: name in the checkpoint -> why it was left out.
+        added: names here that the checkpoint lacks and that are no trained weights.
         untrained: names of the config's model that such a checkpoint never has.
         other: what else the file holds, by its key (the optimizer's state, the epoch, ...).
     """
@@ -72,12 +72,12 @@ class Conversion:
     other: list[str] = field(default_factory=list)
 
     def report(self, verbose: bool = False) -> list[str]:
-        """Say line by line where the tensors went; every one left out is named.
+        """Describe the conversion in lines; every tensor that was left out is named.
 
         Args:
-            verbose: name every one that was placed, too.
+            verbose: also name every tensor that was placed.
         """
-        lines = [f'recognised as {KINDS[self.kind]}: {len(self.placed)} tensors placed']
+        lines = [f'recognized as {KINDS[self.kind]}: {len(self.placed)} tensors placed']
         if verbose:
             lines += [f'  {theirs} -> {ours}' for theirs, ours in self.placed.items()]
         else:
@@ -117,8 +117,8 @@ def split_content(content: Mapping) -> tuple[dict[str, Tensor], list[str]]:
     return weights, other
 
 
-def recognise(names: Iterable[str], source: str) -> str:
-    """Tell the kind of a checkpoint from its names, see :func:`canonical`.
+def recognize(names: Iterable[str], source: str) -> str:
+    """Recognize the kind of a checkpoint from the names of its tensors.
 
     Args:
         names: canonical names of its tensors.
@@ -128,7 +128,7 @@ def recognise(names: Iterable[str], source: str) -> str:
         key of :data:`KINDS`.
 
     Raises:
-        UserError: it is of no kind that can be converted.
+        UserError: it is not of a kind that can be converted.
     """
     names = list(names)
     if any(name.startswith(_OURS) for name in names):
@@ -158,7 +158,7 @@ def convert(
     """Give the tensors of a checkpoint their names in a model of this package.
 
     Args:
-        weights: tensors by the names of the program that wrote them.
+        weights: tensors by their names in the checkpoint.
         model_state: state dict of the model of the config; only names and shapes are read.
         source: the file, for messages.
 
@@ -172,7 +172,7 @@ def convert(
             tensors that nobody knows.
     """
     names = {name: canonical(name) for name in weights}
-    result = Conversion(recognise(names.values(), source))
+    result = Conversion(recognize(names.values(), source))
     expected, rename = _target(result.kind, model_state, source)
     _check_sizes(result.kind, weights, model_state, source)
     unknown = []
@@ -241,7 +241,7 @@ def _target(
 def _check_sizes(
     kind: str, weights: Mapping[str, Tensor], model_state: Mapping[str, Tensor], source: str
 ) -> None:
-    """Raise a UserError for another width or joint set, naming the config that would do."""
+    """Raise a UserError that names the right config if width or number of keypoints differ."""
     keys = (_WIDTH,) if kind == 'imagenet' else (_WIDTH, _MAPS)
     sizes = [[_first_axis(state, key) for key in keys] for state in (weights, model_state)]
     pairs = list(zip(*sizes, strict=True))
@@ -251,7 +251,7 @@ def _check_sizes(
         f'HRNet-W{width}' + (f' with {maps[0]} heatmaps' if maps else '') for width, *maps in sizes
     )
     width, maps = sizes[0][0], sizes[0][-1]
-    hint = 'use a config of that width and joint set'
+    hint = 'use a config of that width and number of keypoints'
     if kind != 'imagenet' and width in (32, 48) and maps in _CONFIGS:
         name = _CONFIGS[maps].format(width=f'w{width}')
         if kind == 'centergroup':
@@ -269,7 +269,7 @@ def _first_axis(state: Mapping[str, Tensor], key: str) -> int | None:
 
 
 def _reason(kind: str, name: str) -> str | None:
-    """Why a tensor without a place is left out, None if nobody knows it."""
+    """Why a tensor is left out, None if it is unknown."""
     if kind != 'imagenet':
         return None
     if name.startswith(_CLASSIFIER):

@@ -1,4 +1,4 @@
-"""Read a checkpoint of another program, write one of this package's."""
+"""Read a checkpoint of another implementation and write one of this package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .movenet import convert_movenet
 
 
 def model_state_of(config: str) -> dict[str, Tensor]:
-    """State dict of the model of a config; its values mean nothing.
+    """State dict of the model of a config, with arbitrary values.
 
     Args:
         config: path of the config file.
@@ -41,7 +41,7 @@ def _build(cfg: Config, config: str) -> dict[str, Tensor]:
 
 
 def convert_file(source: str, target: str, config: str, overwrite: bool = False) -> Conversion:
-    """Convert a checkpoint; the target is written whole or not at all.
+    """Convert a checkpoint; the target is written completely or not at all.
 
     Args:
         source: checkpoint of another program, of which only tensors and plain Python are loaded,
@@ -72,7 +72,7 @@ def convert_file(source: str, target: str, config: str, overwrite: bool = False)
 
 
 def _own(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copy tensors that are views of more memory, all of which would be written."""
+    """Copy tensors that are views, because all of the memory behind a view would be written."""
     return {
         name: value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
         for name, value in state.items()

@@ -22,7 +22,7 @@ def coco_numbers(
     image_ids: Sequence[int],
     sigmas: Sequence[float],
 ) -> dict[str, float]:
-    """COCO keypoint metrics over some images of a data set.
+    """COCO keypoint metrics over some images of a dataset.
 
     Args:
         ann_file: COCO annotations.

@@ -22,7 +22,7 @@ CFG_OPTIONS_HELP = (
 
 
 class OptionsAction(DictAction):
-    """``--cfg-options`` whose mistakes end as argparse's own do, in one line."""
+    """``--cfg-options`` that reports mistakes in one line, as argparse does for other arguments."""
 
     def __call__(self, parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> None:
         """Parse the key=value pairs."""
@@ -55,7 +55,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--work-dir', help='folder for logs and results; default: work_dirs/CONFIG_NAME'
     )
-    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument('--show-dir', help='folder for images with the predictions drawn')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
     parser.add_argument(
         '--interval', type=int, default=1, help='draw every n-th image, default %(default)s'
@@ -77,9 +77,9 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def apply_common_arguments(cfg: Config, args: argparse.Namespace) -> None:
-    """Put the launcher and the working folder into the config.
+    """Set the launcher and the working folder in the config.
 
-    The folder is, in this order, the argument, the config's own, work_dirs/CONFIG_NAME.
+    The folder is that of the argument, else that of the config, else work_dirs/CONFIG_NAME.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
@@ -87,12 +87,12 @@ def apply_common_arguments(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
-    if 'preprocess_cfg' in cfg:  # an old place of the data preprocessor that MMPose still takes
+    if 'preprocess_cfg' in cfg:  # an old key of the data preprocessor that MMPose still accepts
         cfg.model.setdefault('data_preprocessor', cfg.preprocess_cfg)
 
 
 def apply_visualization(cfg: Config, args: argparse.Namespace, *, window: bool) -> None:
-    """Switch the visualization hook on if pictures are wanted.
+    """Enable the visualization hook if drawn predictions are requested.
 
     Args:
         cfg: changed in place.
@@ -108,7 +108,7 @@ def apply_visualization(cfg: Config, args: argparse.Namespace, *, window: bool) 
 
 
 def apply_badcase(cfg: Config, args: argparse.Namespace) -> None:
-    """Switch the hook on that collects the worst predictions."""
+    """Enable the hook that collects the worst predictions."""
     hook = _hook(cfg, 'badcase', 'BadCaseAnalysisHook')
     hook.update(enable=True, show=args.show, interval=args.interval)
     if args.show:
@@ -126,11 +126,11 @@ def apply_options(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def prepare_run(cfg: Config) -> None:
-    """Make a config fit this machine, and its checkpoints loadable.
+    """Adapt a config to this machine, and make its checkpoints loadable.
 
-    Without a GPU mixed precision becomes full precision (mmengine has it on accelerators only),
-    processes talk through gloo, and freed memory is kept. Configs that do not descend from
-    ``_base_/default_runtime.py`` get the hook that writes plain checkpoints.
+    Without a GPU, mixed precision is replaced by full precision (mmengine has it on accelerators
+    only), processes communicate through gloo, and freed memory is kept. Configs that do not inherit
+    from ``_base_/default_runtime.py`` get the hook that writes plain checkpoints.
     """
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
     if not any(hook and str(hook.get('type')).endswith('PlainCheckpointHook') for hook in hooks):
@@ -154,7 +154,7 @@ def prepare_run(cfg: Config) -> None:
 
 
 def leave_group() -> None:
-    """Wait for the other processes of a run and part from them.
+    """Wait for the other processes of a run and leave their group.
 
     A process that ends while threads of the group still run may be aborted.
     """
@@ -179,6 +179,6 @@ def _has_accelerator() -> bool:
 
 
 def _join_gloo() -> None:
-    """Join the processes that torchrun started; mmengine's own way needs CUDA."""
+    """Join the processes that torchrun started; mmengine's own function needs CUDA."""
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')

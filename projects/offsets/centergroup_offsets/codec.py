@@ -30,7 +30,7 @@ class OffsetsCodec(BaseKeypointCodec):
         - heatmaps (list): [K+1 x h/4 x w/4] and [K+1 x h/2 x w/2], the center last
         - centers (np.ndarray): [N x 2] mean of the visible joints in input pixels
         - offsets (np.ndarray): [N x K x 2] from the center to every joint in input pixels
-        - offsets_visible (np.ndarray): [N x K] 1 if labelled and inside the input, else 0
+        - offsets_visible (np.ndarray): [N x K] 1 if labeled and inside the input, else 0
 
     Args:
         input_size: [w, h] of the network input while training.
@@ -38,7 +38,7 @@ class OffsetsCodec(BaseKeypointCodec):
         max_shift: furthest a keypoint may be from a regressed joint to replace it, as a share
             of the longer side of the pose's box; the default None matches at any distance, as
             the CenterGroup paper describes its baseline (Section 6.2).  CenterNet matches only
-            near the object's box, in its program up to 0.3 of the longer side; it regresses
+            near the object's box, in its code up to 0.3 of the longer side; it regresses
             that box, here it is the one around the regressed joints.
         mirror_on_grid: as of ``AttentionGroupingCodec``.
     """
@@ -74,7 +74,7 @@ class OffsetsCodec(BaseKeypointCodec):
 
         Args:
             keypoints: [N x K x 2] (x, y) in input pixels.
-            keypoints_visible: [N x K], above 0 if labelled; default all.
+            keypoints_visible: [N x K], above 0 if labeled; default all.
             flip: the crop is mirrored, and its joints with it.
 
         Returns:
@@ -93,7 +93,7 @@ class OffsetsCodec(BaseKeypointCodec):
                 mirrored=flip and self.mirror_on_grid,
             ),
             centers=centers,
-            # joints that are not labelled may lie anywhere; their offsets teach nothing
+            # joints that are not labeled may lie anywhere; their offsets teach nothing
             offsets=((keypoints - centers[:, None]) * visible[..., None]).astype(np.float32),
             offsets_visible=visible.astype(np.float32),
         )

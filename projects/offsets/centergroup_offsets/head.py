@@ -69,7 +69,7 @@ class OffsetsHead(BaseHead):
         channels: width of the branch (CenterNet: 256).
         offset_unit: input pixels that 1 in the raw maps stands for; the default is CenterNet's,
             a cell at 1/4.
-        num_slots: proposals of each type (program and supplement C.2: 30).
+        num_slots: proposals of each type (official implementation and supplement C.2: 30).
         joint_nms, center_nms: windows of the non-maximum suppression in input pixels.
         center_thr: centers below give no pose (CenterGroup's threshold of proposals).
         keypoint_thr: keypoints below are not matched ("Objects as Points": 0.1).
@@ -157,10 +157,10 @@ class OffsetsHead(BaseHead):
         if flip_indices is not None:
             # The center, behind the joints, is its own mirror.
             types = torch.cat([flip_indices, flip_indices.new_tensor([self.num_keypoints])])
-            there, back = maps.chunk(2)
-            maps = (there + mirror_heatmaps(back, types)) / 2
-            there, back = offsets.chunk(2)
-            offsets = (there + mirror_offsets(back, flip_indices)) / 2
+            original, flipped = maps.chunk(2)
+            maps = (original + mirror_heatmaps(flipped, types)) / 2
+            original, flipped = offsets.chunk(2)
+            offsets = (original + mirror_offsets(flipped, flip_indices)) / 2
         size = (4 * feature.shape[-2], 4 * feature.shape[-1])
         maps = F.interpolate(maps, size=size, mode='bilinear', align_corners=False)
         return OffsetsDetection(maps, offsets)
@@ -170,7 +170,7 @@ class OffsetsHead(BaseHead):
 
         Args:
             detection: result of :meth:`detect`.
-            padding_mask: [B x H x W], 1 on the picture; nothing is detected elsewhere.
+            padding_mask: [B x H x W], 1 on the image; nothing is detected elsewhere.
         """
         maps = detection.maps * padding_mask[:, None]
         common = dict(num_slots=self.num_slots, min_slots=0, allowed=padding_mask > 0)
@@ -205,7 +205,7 @@ class OffsetsHead(BaseHead):
 
         Args:
             feats: the backbone's output; ``[original, mirrored]`` outputs with ``flip_test``.
-            batch_data_samples: their metas say where the picture is in the input.
+            batch_data_samples: their metadata say where the image is in the input.
             test_cfg: ``flip_test`` and ``score_thr`` (poses below are dropped; default 0).
 
         Returns:

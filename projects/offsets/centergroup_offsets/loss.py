@@ -10,7 +10,7 @@ from centergroup_mm.models.losses.centergroup_loss import mean_where
 
 @MODELS.register_module()
 class OffsetsLoss(nn.Module):
-    """L1 between regressed and annotated offsets, over labelled joints ("Objects as Points").
+    """L1 between regressed and annotated offsets, over labeled joints ("Objects as Points").
 
     Args:
         loss_weight: factor of the mean over joints, x and y in input pixels.  The paper names

@@ -52,7 +52,7 @@ def read_offsets(maps: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def mirror_offsets(maps: Tensor, flip_indices: Tensor) -> Tensor:
-    """Offset maps of the mirrored picture brought back.
+    """Map offset maps of the mirrored image back to the original one.
 
     The map is mirrored, left and right joints change places, and what pointed left points
     right.

@@ -125,7 +125,7 @@ def test_a_mirrored_image_gives_mirrored_poses(model):
     np.testing.assert_allclose(there.bbox_scores[order[0]], back.bbox_scores[order[1]], atol=1e-5)
     mirrored = back.keypoints[order[1]][:, FLIP]
     mirrored[..., 0] = 128 - mirrored[..., 0]
-    # where both neighbours of a peak are equally high the quarter pixel has no mirror
+    # where both neighbors of a peak are equally high the quarter pixel has no mirror
     assert np.median(np.abs(there.keypoints[order[0]] - mirrored)) < 1e-3
 
 
@@ -164,7 +164,7 @@ def test_no_pose_where_all_is_padding(model):
     assert found.keypoints.shape == (0, 17, 2) and found.bboxes.shape == (0, 4)
 
 
-def test_centers_lie_on_the_picture(model):
+def test_centers_lie_on_the_image(model):
     feature = torch.randn(1, model.head.branch[0].in_channels, 16, 32)
     mask = torch.zeros(1, 64, 128)
     mask[:, :, 40:90] = 1

@@ -29,14 +29,14 @@ def test_mirrored_maps_say_the_same():
     torch.manual_seed(0)
     maps = torch.randn(2, 3, 2, 6, 8)
     places = torch.rand(2, 5, 2) * torch.tensor([32.0, 24.0])
-    # What a network that sees the mirrored picture says of the mirrored places.
+    # What a network that sees the mirrored image predicts at the mirrored places.
     seen = mirror_offsets(maps, SWAP)
     mirrored = torch.stack([32 - places[..., 0], places[..., 1]], -1)
-    there, back = (
+    original, flipped = (
         read_offsets(maps, places, (24, 32)),
         read_offsets(seen, mirrored, (24, 32))[:, :, SWAP] * torch.tensor([-1.0, 1.0]),
     )
-    assert torch.allclose(there, back, atol=1e-5)
+    assert torch.allclose(original, flipped, atol=1e-5)
     assert torch.equal(mirror_offsets(seen, SWAP), maps)
 
 

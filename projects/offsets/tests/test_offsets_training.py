@@ -90,7 +90,7 @@ def test_losses_fall_on_a_fixed_batch(data, tmp_path):
 @pytest.mark.parametrize('people', [True, False])
 def test_every_parameter_gets_a_gradient(people, data, tmp_path):
     model, batch = batch_of(tiny(data, tmp_path, 1), 2)
-    if not people:  # as a picture without annotated persons is packed
+    if not people:  # as an image without annotated persons is packed
         for sample in batch['data_samples']:
             sample.gt_instance_labels = sample.gt_instance_labels[:0]
             for level in sample.gt_fields.heatmaps:
