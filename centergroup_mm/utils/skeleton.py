@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -146,9 +147,13 @@ def fill_sigmas(loss: dict, skeleton: Skeleton | None) -> dict:
 
 def takes_metainfo(part: dict) -> bool:
     """Say whether the class of a model part is built with a skeleton."""
-    kind = part.get('type')
-    kind = MODELS.get(kind) if isinstance(kind, str) else kind
-    return kind is not None and 'metainfo' in inspect.signature(kind.__init__).parameters
+    return 'metainfo' in _arguments(part)
+
+
+def default_number(part: dict) -> int | None:
+    """Return the number of keypoints that a model part has if nothing says it, or None."""
+    argument = _arguments(part).get('num_keypoints')
+    return argument.default if argument and isinstance(argument.default, int) else None
 
 
 def fill_detector(detector: dict, metainfo: str | dict | None) -> dict:
@@ -158,7 +163,8 @@ def fill_detector(detector: dict, metainfo: str | dict | None) -> dict:
         detector: What it says itself stays.
         metainfo: As of :func:`read_metainfo`; None leaves the detector as it is.
     """
-    if metainfo is None or detector.get('metainfo') is not None:
+    given = detector.get('metainfo') is not None or given_number(detector) is not None
+    if metainfo is None or given:
         return detector
     if takes_metainfo(detector):
         return dict(detector, metainfo=metainfo)
@@ -170,6 +176,13 @@ def fill_order(decoder: dict, skeleton: Skeleton | None) -> dict:
     if skeleton is None or decoder.get('decode_keypoint_order'):
         return decoder
     return dict(decoder, decode_keypoint_order=skeleton.grouping_order)
+
+
+def _arguments(part: dict) -> Mapping[str, inspect.Parameter]:
+    """Arguments of the constructor of a model part; none for a class that is not registered."""
+    kind = part.get('type')
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    return {} if kind is None else inspect.signature(kind.__init__).parameters
 
 
 def _source(metainfo: str | dict) -> tuple[str, Any]:

@@ -22,7 +22,14 @@ from mmpose.registry import DATASETS
 
 from .deprecation import OLD_NUM_KEYPOINTS
 from .errors import UserError
-from .skeleton import Skeleton, given_number, name_of, read_metainfo, takes_metainfo
+from .skeleton import (
+    Skeleton,
+    default_number,
+    given_number,
+    name_of,
+    read_metainfo,
+    takes_metainfo,
+)
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 REMEDY = (
@@ -144,23 +151,36 @@ def _model_numbers(cfg: Config) -> Iterator[tuple[str, int]]:
     head = _head_of(cfg)
     present = [name for name in _PARTS if isinstance(head.get(name), dict)]
     parts = {f'model.head.{name}': head[name] for name in present} or {'model.head': head}
-    missing = [place for place, part in parts.items() if given_number(part) is None]
-    loss = head.get('loss')
-    if isinstance(loss, dict):
-        if loss.get('sigmas') is not None:
-            yield 'model.head.loss.sigmas', len(loss['sigmas'])
-        elif 'grouping' in head:
-            missing.append('model.head.loss')
+    losses = {'model.head': head}
+    if isinstance(head.get('loss'), dict):
+        losses['model.head.loss'] = head['loss']
+    for place, part in losses.items():
+        if part.get('sigmas') is not None:
+            yield f'{place}.sigmas', len(part['sigmas'])
+    silent = {}
     for place, part in parts.items():
-        if given_number(part) is not None:
+        if given_number(part) is None:
+            silent[place] = part
+        else:
             key = OLD_NUM_KEYPOINTS if OLD_NUM_KEYPOINTS in part else 'num_keypoints'
             yield f'{place}.{key}', given_number(part)
-    if not missing or not takes_metainfo(head):
-        return
-    if not head.get('metainfo'):
-        raise UserError(f'{missing[0]} does not say how many keypoints there are: {REMEDY}')
+    if 'grouping' in head and losses.get('model.head.loss', {}).get('sigmas') is None:
+        silent['model.head.loss'] = head.get('loss') or {}
+    if silent and takes_metainfo(head):
+        yield from _silent_numbers(head, silent)
+
+
+def _silent_numbers(head: dict, silent: dict[str, dict]) -> Iterator[tuple[str, int]]:
+    """Yield the numbers of parts whose configs do not say them: the head's or their default."""
     place = 'model.head.metainfo'
-    yield _label(place, head['metainfo']), _number(head['metainfo'], place)
+    if head.get('metainfo'):
+        yield _label(place, head['metainfo']), _number(head['metainfo'], place)
+        return
+    for place, part in silent.items():
+        default = default_number(part)
+        if default is None:
+            raise UserError(f'{place} does not say how many keypoints there are: {REMEDY}')
+        yield f'{place} ({part["type"]})', default
 
 
 def _dataset_numbers(cfg: Config) -> Iterator[tuple[str, int]]:

@@ -110,6 +110,13 @@ def test_the_line_reaches_a_detector_with_a_loss_of_its_own(tmp_path):
     assert head.num_keypoints == len(head.loss_module.sigmas) == 5
 
 
+def test_the_line_reaches_a_head_that_groups_at_points(tmp_path):
+    write_skeleton(tmp_path / 'five.py', FIVE)
+    head = dict(type='PointCenterGroupHead', detector=dict(type='MoveNetHead'))
+    head = MODELS.build(dict(head, metainfo=dict(from_file=str(tmp_path / 'five.py'))))
+    assert head.num_keypoints == head.detector.num_keypoints == len(head.sigmas) == 5
+
+
 def test_a_dataset_class_can_be_named_instead_of_a_file():
     path = str(ROOT / 'configs/centergroup_w32_coco.py')
     cfg = load_config(path, {'metainfo': 'CrowdPoseDataset'})

@@ -28,12 +28,12 @@ class MoveNetHead(BaseHead):
 
     Args:
         in_channels: channels of the finest level of the pyramid.
-        num_keypoints: K; default that of ``metainfo``, without it COCO's 17.
+        num_keypoints: K, unless ``metainfo`` says it.
         feat_channels: channels between the two layers of each branch.
         loss: config of the ``MoveNetLoss``, needed to train.
         decoder: config of the ``MoveNetCodec``, needed to predict.
         metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
-            ``num_keypoints`` and the loss's ``sigmas``, where they are not said.
+            ``num_keypoints``, and the loss's ``sigmas`` where its config does not say them.
         init_cfg: see mmengine.
     """
 
@@ -43,7 +43,7 @@ class MoveNetHead(BaseHead):
     def __init__(
         self,
         in_channels: int = 24,
-        num_keypoints: int | None = None,
+        num_keypoints: int = 17,
         feat_channels: int = 96,
         loss: dict | None = None,
         decoder: dict | None = None,
@@ -53,9 +53,9 @@ class MoveNetHead(BaseHead):
         super().__init__(init_cfg)
         if metainfo is not None:
             skeleton = read_metainfo(metainfo)
-            num_keypoints = num_keypoints or skeleton.num_keypoints
+            num_keypoints = skeleton.num_keypoints
             loss = loss and fill_sigmas(loss, skeleton)
-        self.num_keypoints = num_keypoints = num_keypoints or 17
+        self.num_keypoints = num_keypoints
         channels = MoveNetMaps(1, 2, 2, num_keypoints, 2 * num_keypoints, 2 * num_keypoints)
         self.branches = nn.ModuleDict(
             {

@@ -11,6 +11,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ...utils.skeleton import fill_detector, read_metainfo
 from ..grouping import Poses
 from ..grouping.point_grouping import PointGrouping, PointGroupingOutput
 from ..grouping.point_proposals import (
@@ -46,7 +47,8 @@ class PointCenterGroupHead(BaseHead):
         in_channels: channels of all levels of the pyramid together.
         channels: D of the embeddings.
         embedding, attention, pose: further arguments of the parts of ``PointGrouping``.
-        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
+        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants);
+            default those of ``metainfo``.
         loss: arguments of ``PointGroupingLoss`` beyond the sigmas.
         num_centers: C, at most as many people are found in an image.
         num_peaks: R.
@@ -56,16 +58,18 @@ class PointCenterGroupHead(BaseHead):
         calibration: (a, b), the score is the sigmoid of a * quality + b.
         train_detector: also train the detector with its own losses; without, no gradient reaches
             it or what lies before it.
+        metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
+            ``sigmas`` and the detector's skeleton, where they are not said.
         init_cfg: see mmengine.
 
     Raises:
-        ValueError: the detector has no centers.
+        ValueError: the detector has no centers, or there are neither sigmas nor metainfo.
     """
 
     def __init__(
         self,
         detector: dict,
-        sigmas: Sequence[float],
+        sigmas: Sequence[float] | None = None,
         in_channels: int = 144,
         channels: int = 64,
         embedding: dict | None = None,
@@ -80,9 +84,15 @@ class PointCenterGroupHead(BaseHead):
         fuse_oks: float = 0.6,
         calibration: Sequence[float] = (1.0, 0.0),
         train_detector: bool = True,
+        metainfo: str | dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if metainfo is not None:
+            detector = fill_detector(detector, metainfo)
+            sigmas = sigmas or read_metainfo(metainfo).sigmas
+        if sigmas is None:
+            raise ValueError('PointCenterGroupHead needs sigmas or metainfo')
         self.detector: Detector = MODELS.build(detector)
         if not getattr(self.detector, 'with_center', False):
             raise ValueError('PointCenterGroupHead needs a detector with with_center=True')
