@@ -22,7 +22,15 @@ from centergroup_mm.models.heads.detector import Detector
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / 'README.md'
-PAGES = [README, *sorted((ROOT / 'docs').glob('*.md'))]
+DOCS = sorted((ROOT / 'docs').glob('*.md'))
+#: all other pages: of the root, of projects, and the cards of the models
+OTHERS = sorted(
+    path
+    for pattern in ('*.md', 'projects/**/*.md', 'centergroup_mm/zoo/*.md')
+    for path in ROOT.glob(pattern)
+    if path != README
+)
+PAGES = [README, *DOCS, *OTHERS]
 MAX_WORDS, MAX_COLUMNS = 1100, 100
 
 every_page = pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -97,7 +105,7 @@ def test_python_examples_are_python(page):
 
 def test_every_page_is_in_the_index():
     index = (ROOT / 'docs' / 'README.md').read_text()
-    assert [page.name for page in PAGES[1:] if f']({page.name})' not in index] == ['README.md']
+    assert [page.name for page in DOCS if f']({page.name})' not in index] == ['README.md']
 
 
 @pytest.mark.parametrize('words', tool_calls())

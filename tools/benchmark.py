@@ -1,16 +1,16 @@
-"""Measure what grouping costs beside the detector: time at test, time in training, memory.
+"""Measure the cost of grouping relative to the detector: test time, training time and memory.
 
-Everything is run in one process and in alternation, with random weights; heatmaps are painted
-from synthetic scenes, so no data and no checkpoint are needed. Ratios travel between machines,
-milliseconds do not; other programs on the same cores disturb both.
+Everything runs in one process and in alternation, with random weights. Heatmaps are painted from
+the labels of synthetic scenes, so no data and no checkpoint are needed. Ratios can be compared
+between machines, milliseconds cannot. Other processes on the same cores disturb both.
 
-Grouping is compared with MMPose's own associative embedding (AE) from the very same merged maps
-to poses. AE gets painted tags: every person's tag is the same at all its joints and far from
-everyone else's, so its grouping problem is as easy as it can be. Tags and our embedding maps are
-given on both sides; a ratio that counts our embedding convolutions is printed too.
+Grouping is compared with MMPose's own associative embedding (AE), both from the same merged
+heatmaps to poses. AE gets painted tags: every person's tag is the same at all its joints and far
+from everyone else's, which is the easiest case for AE. The time to compute AE's tags and our
+embedding maps is not counted; a ratio that counts our embedding convolutions is printed too.
 
-Ratios and targets are those of the first --size with flip test, batch 1 and 1, 25 and 30 people,
-which are always measured. A target is judged at 512x512 only, on a CPU with two threads.
+Ratios and targets are for the first --size with flip test, batch 1 and 1, 25 and 30 people, which
+are always measured. Targets apply at 512x512 only, on a CPU with two threads.
 
     # the model of the paper: 512x512 and 832x512, batch 1 and 8, flip test on and off, 1 to 30
     # people; each of these eight, and training, ends after about --seconds
@@ -43,7 +43,7 @@ from centergroup_mm.utils.errors import UserError, run_tool
 from centergroup_mm.utils.files import check_target, write_whole
 
 CONFIG = 'configs/centergroup_w32_coco.py'
-#: seconds for each of test and training, and for both with what lies between
+#: seconds for test and for training, and for everything together
 QUICK_SECONDS, QUICK_TOTAL = 18.0, 46.0
 
 

@@ -1,8 +1,8 @@
 """Predictions that the benchmark times: whole, in parts, and compiled to one graph.
 
-The parts are ``CenterGroupHead.predict`` itself with the parts before them replaced by results
-computed in advance.  Axis letters: B images, V views (2 with flip test: all images, then all
-mirrored images), K keypoint types, T = K + 1 heatmap types.
+The parts are ``CenterGroupHead.predict`` itself, with everything before a part replaced by results
+that were computed in advance.  Axis letters: B images, V views (2 with flip test: all images, then
+all mirrored images), K keypoint types, T = K + 1 heatmap types.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Case:
 
     @torch.no_grad()
     def embed(self, proposals: Any) -> Tensor:
-        """The embedding convolutions, with reading their maps or cutting their windows."""
+        """The embedding convolutions, and sampling their maps or cutting their windows."""
         return self.head.neck.embed([self.view_levels], *proposals, self.scenes.size[::-1])
 
     def convolved(self, people: int) -> list[Tensor]:
@@ -169,7 +169,7 @@ class Case:
 
     @torch.no_grad()
     def baseline_inputs(self, people: int) -> Any:
-        """What the baseline makes of features and merged maps before it groups."""
+        """The inputs that the baseline prepares from features and merged maps."""
         return self.work.baseline.prepare(self.view_levels, self.merged(people))
 
     # ---- end to end ------------------------------------------------------------------------
@@ -196,7 +196,7 @@ class Case:
 
         Args:
             people: numbers of people in an image.
-            end_to_end: how many they are where whole predictions are timed.
+            end_to_end: number of people for which whole predictions are timed.
         """
         calls: dict[str, Any] = dict(detector=self.detector)
         for count in people:
@@ -232,7 +232,7 @@ def compiled_calls(
     """Predictions of one image with flip test; compiling takes a minute or more.
 
     Args:
-        work: the model; its random weights find people or not, the work is the same.
+        work: the model; whether its random weights find people does not change the work.
         size: (w, h) of the network input.
         backend: of ``torch.compile``.
 

@@ -1,6 +1,6 @@
 """Clocks of the benchmark: calls in alternation, stages and parts of one call, peak memory.
 
-A part is timed alone by replacing what lies before it by results that were computed in advance.
+To time a part alone, everything before it is replaced by results that were computed in advance.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-#: what a prediction does behind the detector, in this order
+#: stages of a prediction after the detector, in this order
 STAGES = ('proposals', 'sampling', 'transformer', 'attention_and_decode')
 
 
 class Prepared(NamedTuple):
-    """A call whose input is made anew each time, and not timed.
+    """A call whose input is computed for each round, without being timed.
 
     ======= ======================== =========================================
     prepare () -> Any                makes the input
@@ -35,7 +35,7 @@ class Prepared(NamedTuple):
 
 
 def waiter(device: torch.device | str) -> Callable[[], None]:
-    """Return what waits until a device has done all its work."""
+    """Return a function that waits until a device has finished all work."""
     return torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
 
 
@@ -51,8 +51,8 @@ def alternate(
         calls: what is timed.
         repeats: counted rounds.
         device: waited for on a GPU.
-        limit: no round starts that would probably end later than this, in seconds. If that
-            leaves the first round only, that one is counted.
+        limit: no round is started that would probably end later than this, in seconds. If there is
+            only the first round, it is counted.
 
     Returns:
         seconds of every counted round, for each call.
@@ -80,7 +80,7 @@ def counted(values: list[Any]) -> list[Any]:
 
 
 class StageClock:
-    """Stamps the stages of a prediction while it runs, without changing what it does.
+    """Measures the stages of a prediction while it runs, without changing it.
 
     A stage lasts from the end of the one before, so that nothing falls between two:
     ``proposals`` from the detector's maps (merging levels and views included) to the chosen
@@ -137,7 +137,7 @@ class StageClock:
 
 @contextmanager
 def replaced(owner: Any, **functions: Callable[..., Any]) -> Iterator[None]:
-    """Put functions in the places of methods of one object for a while.
+    """Replace methods of one object temporarily.
 
     Args:
         owner: the object.
@@ -168,7 +168,7 @@ def replaced(owner: Any, **functions: Callable[..., Any]) -> Iterator[None]:
 
 
 def recorded(neck: nn.Module, call: Callable[[], Any]) -> list[Tensor]:
-    """Return what the embedding CNNs of a ``CenterGroupNeck`` answer during a call, in order.
+    """Return the outputs of the embedding CNNs of a ``CenterGroupNeck`` during a call, in order.
 
     Which maps or windows the neck wants depends on the proposals; so one call is recorded, and
     others get the same answers at once.  Choosing, cutting and reading remain.
@@ -192,7 +192,7 @@ def recorded(neck: nn.Module, call: Callable[[], Any]) -> list[Tensor]:
 
 @contextmanager
 def convolved(neck: nn.Module, answers: list[Tensor]) -> Iterator[None]:
-    """Let the embedding CNNs answer what was recorded, for one call.
+    """Let the embedding CNNs return recorded outputs, for one call.
 
     Raises:
         RuntimeError: a CNN was not called, so that nothing was left out.
@@ -209,7 +209,7 @@ def convolved(neck: nn.Module, answers: list[Tensor]) -> Iterator[None]:
 
 
 def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> int:
-    """Peak of what a call allocates beyond what was there before, weights and inputs, in bytes.
+    """Peak memory that a call allocates in addition to weights and inputs, in bytes.
 
     The allocator's own number on a GPU; on a CPU the running sum of the profiler's records,
     which leaves out what libraries allocate past PyTorch.

@@ -1,4 +1,4 @@
-"""The ratios of the benchmark: what each compares, under which conditions, and what is wanted."""
+"""The ratios of the benchmark: what each compares, under which conditions, and its target."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, NamedTuple
 
 from .clock import summary
 
-#: the size that the targets are meant for, (w, h) in pixels, and the threads on a CPU
+#: size (w, h) in pixels and number of CPU threads for which the targets apply
 TARGET_SIZE, TARGET_THREADS = (512, 512), 2
-#: people in an image: where one count is compared, where grouping is called crowded, and growth
+#: people in an image: for most ratios, from which an image is crowded, and for the growth
 PEOPLE, CROWDED, FEW, MANY = 25, 20, 1, 30
 LARGE_BATCH = 8
 
 
 class Target(NamedTuple):
-    """What a ratio is and what is wanted of it.
+    """A ratio and its target.
 
     ======= ============= ====================================================
     label   str           for the table
     text    str           what is compared
-    upper   bool          the target is the most, not the least
+    upper   bool          the target is an upper bound, not a lower one
     cpu     float or None wanted with two threads at 512x512
     gpu     float or None wanted on a GPU at 512x512
     ======= ============= ====================================================

@@ -1,4 +1,4 @@
-"""Synthetic crowds as the benchmark needs them: images, painted heatmaps and painted tags.
+"""Synthetic crowds for the benchmark: images, painted heatmaps and painted tags.
 
 The detector of a model with random weights sees no people.  Maps painted from the people of
 synthetic scenes make proposals, masks and poses as many as with a trained model.  Axis letters:
@@ -19,11 +19,11 @@ from torch import Tensor
 from centergroup_mm.synthetic import make_scene
 from centergroup_mm.utils.errors import UserError
 
-#: painted maps are a little lower than the targets, so that their loss has a gradient
+#: painted maps are slightly lower than the targets, so that their loss has a gradient
 PEAK = 0.9
-#: tags of two people differ at least by this; associative embedding parts groups at 1
+#: tags of two people differ by at least this; associative embedding separates groups at 1
 TAG_STEP = 2.0
-#: so many people differ between an image and the next
+#: number of people that differ between an image and the next
 _SHIFT = 4
 
 
@@ -67,7 +67,7 @@ def crowds(images: int, people: int, size: tuple[int, int], joints: int) -> list
 
 
 class Scenes:
-    """Images of one size, and what a perfect detector would see on them.
+    """Images of one size, and what a perfect detector would predict for them.
 
     Fewer people are the first of a crowd, so that numbers of people are compared on one scene.
 
@@ -116,7 +116,7 @@ class Scenes:
         ]
 
     def tags(self, images: int, people: int) -> Tensor:
-        """Tags [B x K x h x w] at 1/4: everywhere that of the person whose joint is nearest."""
+        """Tags [B x K x h x w] at 1/4: in each cell that of the person with the nearest joint."""
         return torch.stack([self._tags(image, people) for image in range(images)])
 
     def _tags(self, image: int, people: int) -> Tensor:

@@ -1,8 +1,8 @@
 """The models that the benchmark measures, with random weights, and what they are compared with.
 
-Heatmaps that the detector predicts are replaced, after they were computed, by maps painted from
-the people of synthetic scenes.  Axis letters: B images, V views (2 with flip test), K keypoint
-types, T = K + 1 heatmap types.
+After the detector has computed its heatmaps, they are replaced by maps that are painted from the
+people of synthetic scenes.  Axis letters: B images, V views (2 with flip test), K keypoint types,
+T = K + 1 heatmap types.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .scenes import Scenes
 
 
 class Baseline(Protocol):
-    """Another way from merged heatmaps to poses, which ``--baseline MODULE:CLASS`` names.
+    """Another method from merged heatmaps to poses, named by ``--baseline MODULE:CLASS``.
 
     The class is called with the config of the model and the device.
 
@@ -45,7 +45,7 @@ class Baseline(Protocol):
     label: str
 
     def prepare(self, levels: Sequence[Tensor], maps: Tensor) -> Any:
-        """Compute what grouping is given; not timed.
+        """Compute the inputs of the grouping; not timed.
 
         Args:
             levels: features of backbone and neck, [V B x C x h x w] each.
@@ -58,7 +58,7 @@ class Baseline(Protocol):
 
         Args:
             given: result of :meth:`prepare`.
-            feats: as MMPose gives them to ``head.predict``, and so are the next two.
+            feats: as MMPose passes them to ``head.predict``, like the next two arguments.
             samples: data samples of the B images.
             test_cfg: with ``flip_test``.
         """
@@ -163,7 +163,7 @@ class Workload:
         self.baseline = load_baseline(baseline, cfg, self.device) if baseline else None
 
     def scenes(self, size: tuple[int, int], images: int, people: int) -> Scenes:
-        """Draw so many images of (w, h) pixels with at most so many people each."""
+        """Draw images of (w, h) pixels with at most ``people`` people each."""
         return Scenes(self.cfg, size, images, people, self.num_keypoints, self.device)
 
     def training_calls(
@@ -209,7 +209,7 @@ class Workload:
         detector_only: bool,
         learning: Sequence[nn.Module] = (),
     ) -> float:
-        """Forward and backward; ``learning`` batch norms learn whatever the config freezes."""
+        """Forward and backward pass; the batch norms in ``learning`` are trained even if frozen."""
         self.model.train()
         frozen = [p for norm in learning for p in norm.parameters() if not p.requires_grad]
         for norm in learning:
