@@ -21,12 +21,8 @@ codec = dict(type='MoveNetCodec', input_size=(512, 512), max_people=20)
 model = dict(
     head=dict(
         type='MoveNetHead',
-        loss=dict(
-            type='MoveNetLoss',
-            sigmas=[
-                0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
-                0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089
-            ]),
+        metainfo=_base_.dataset_type,
+        loss=dict(type='MoveNetLoss'),
         decoder=codec))
 
 train_pipeline = [

@@ -10,6 +10,7 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..models.grouping.one_shot import MoveNetMaps, snap_to_joints
+from ..utils.instances import pose_instances
 from .multilevel_heatmap import inside_input
 
 #: input pixels for each cell of the maps
@@ -139,16 +140,8 @@ class MoveNetCodec(BaseKeypointCodec):
         for keypoints, scores, pose_scores, _, valid in zip(
             *(field.cpu().numpy() for field in poses), strict=True
         ):
-            kept = valid & (pose_scores >= score_thr)
-            keypoints = keypoints[kept] * STRIDE
-            results.append(
-                InstanceData(
-                    keypoints=keypoints,
-                    keypoint_scores=scores[kept],
-                    bbox_scores=pose_scores[kept],
-                    bboxes=np.concatenate([keypoints.min(1), keypoints.max(1)], axis=1),
-                )
-            )
+            keypoints = keypoints[valid] * STRIDE
+            results.append(pose_instances(keypoints, scores[valid], pose_scores[valid], score_thr))
         return results
 
 

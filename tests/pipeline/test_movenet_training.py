@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from centergroup_mm.synthetic import write_dataset
 
-from .movenet import ROOT, build_movenet
+from ..helpers.movenet import ROOT, build_movenet
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, 'Adafactor'), reason='Adafactor needs torch 2.5')
