@@ -1,10 +1,10 @@
-# MoveNet MultiPose, fine-tuned on COCO: long sides from 320 to 800, where Google trained at 256.
+# MoveNet MultiPose, fine-tuned on COCO at long sides from 320 to 800 pixels.
 #
 #   python tools/convert_checkpoint.py movenet-multipose.json checkpoints/movenet.pth \
 #       --config configs/movenet_coco.py
 #   python tools/train.py configs/movenet_finetune_coco.py --auto-scale-lr
 #
-# With the backbone frozen a step takes a third of the time: model.backbone.frozen_stages=7 (the
+# With the backbone frozen a step takes less than half of the time: model.backbone.frozen_stages=7 (the
 # last 1x1 convolution goes on learning). A data set in COCO's format that lies elsewhere:
 # train_dataloader.dataset.data_root=PATH train_dataloader.dataset.ann_file=person_keypoints.json
 # train_dataloader.dataset.data_prefix.img=images, and the same for val_dataloader.
