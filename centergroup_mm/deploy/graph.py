@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.grouping import Poses
-from ..models.heads import CenterGroupHead
+from ..models.heads import CenterGroupHead, PointCenterGroupHead
 from ..models.heads.centergroup_head import Detection
 from ..utils.valid_mask import masks_of_boxes
 
@@ -31,8 +31,8 @@ class InferenceGraph(nn.Module):
     has to resize and pad them.
 
     Args:
-        model: a ``BottomupPoseEstimator`` with a ``CenterGroupHead``; its ``test_cfg`` says
-            whether there is a flip test.  It is put into evaluation mode.
+        model: a ``BottomupPoseEstimator`` with a ``CenterGroupHead`` or ``PointCenterGroupHead``;
+            its ``test_cfg`` says whether there is a flip test.  It is put into evaluation mode.
         flip_indices: mirror joint of every joint, needed for flip test.
         precision: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for autocast of
             backbone and detector.  Heatmaps and all that follows them stay float32.
@@ -49,13 +49,22 @@ class InferenceGraph(nn.Module):
         precision: str = 'float32',
     ) -> None:
         super().__init__()
-        if not isinstance(getattr(model, 'head', None), CenterGroupHead):
-            raise ValueError('only a model with a CenterGroupHead can become one graph')
+        heads = (CenterGroupHead, PointCenterGroupHead)
+        if not isinstance(getattr(model, 'head', None), heads):
+            raise ValueError(
+                'only a model with a CenterGroupHead or PointCenterGroupHead can become one graph'
+            )
         test_cfg = model.test_cfg or {}
         if test_cfg.get('multiscale_test', False):
             raise ValueError('one graph has one scale: set model.test_cfg.multiscale_test=False')
         if test_cfg.get('flip_test', False) and flip_indices is None:
             raise ValueError('the flip test needs flip_indices')
+        self.at_points = isinstance(model.head, PointCenterGroupHead)
+        if self.at_points and test_cfg.get('flip_test', False):
+            raise ValueError(
+                'one graph of a PointCenterGroupHead has one view: set '
+                'model.test_cfg.flip_test=False'
+            )
         if precision not in PRECISIONS:
             raise ValueError(f'precision must be one of {", ".join(PRECISIONS)}, got {precision}')
         self.model = model
@@ -76,6 +85,12 @@ class InferenceGraph(nn.Module):
         """Autocast of the precision; float32 has none, so that its graph shows no trace of it."""
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
+
+    @staticmethod
+    def blacken(image: Tensor, content: Tensor) -> Tensor:
+        """Set what lies beyond the image to 0, as it is in training; arguments of `forward`."""
+        _, full = masks_of_boxes(content, (image.shape[1], image.shape[2]))
+        return image.float() * full[..., None]
 
     def normalize(self, image: Tensor) -> Tensor:
         """What the data preprocessor does: [B x H x W x 3] -> [B x 3 x H x W], float32."""
@@ -98,6 +113,8 @@ class InferenceGraph(nn.Module):
         """
         head = self.model.head
         with self._autocast(image.device.type):
+            if self.at_points:
+                return head(self.model.extract_feat(self.normalize(self.blacken(image, content))))
             detection, masks = self.detect(image, content)
             return head.decode(detection, masks, self.flip_indices)
 

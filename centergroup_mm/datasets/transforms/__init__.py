@@ -4,7 +4,7 @@ from .masks import BottomupPaddingMask, CrowdHeatmapMask
 from .packing import PackMultiScaleInputs
 from .random_affine import CenterGroupRandomAffine
 from .resize import CenterGroupResize
-from .resize_long_side import ResizeLongSide
+from .resize_long_side import RandomLongSide, ResizeLongSide
 
 __all__ = [
     'BottomupPaddingMask',
@@ -12,5 +12,6 @@ __all__ = [
     'CenterGroupResize',
     'CrowdHeatmapMask',
     'PackMultiScaleInputs',
+    'RandomLongSide',
     'ResizeLongSide',
 ]

@@ -98,3 +98,61 @@ def resize_and_pad(
     below, right = -new_height % size_factor, -new_width % size_factor
     padded = cv2.copyMakeBorder(scaled, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(0, 0, 0))
     return padded, np.array([new_width / width, new_height / height])
+
+
+@TRANSFORMS.register_module()
+class RandomLongSide(BaseTransform):
+    """Scale a training image, with its persons, to a random long side and pad it.
+
+    The long side is drawn uniformly on a logarithmic scale, so that halving and doubling a
+    person are equally likely.  In half of the cases the image does not start at the upper left
+    corner but up to ``max_shift`` pixels off, so that places within a cell vary.
+
+    Required keys: ``img``, ``keypoints`` [N x K x 2] and ``bbox`` [N x 4] (x1, y1, x2, y2).
+
+    Changed and added keys: the same, ``img_shape`` (h, w) of the padded input and ``input_size``
+    [w, h].
+
+    Args:
+        shortest, longest: range of the long side in pixels.
+        max_shift: pixels.
+        size_factor: both sides of the input become multiples of it.
+    """
+
+    def __init__(
+        self, shortest: int = 288, longest: int = 736, max_shift: int = 32, size_factor: int = 32
+    ) -> None:
+        super().__init__()
+        self.shortest = shortest
+        self.longest = longest
+        self.max_shift = max_shift
+        self.size_factor = size_factor
+
+    def transform(self, results: dict) -> dict:
+        """Scale, shift and pad."""
+        long_side = np.exp(np.random.uniform(np.log(self.shortest), np.log(self.longest)))
+        image, factor = resize_and_pad(results['img'], long_side, 1)
+        right, below = np.random.randint(0, self.max_shift + 1, 2) * np.random.randint(0, 2)
+        height, width = image.shape[0] + below, image.shape[1] + right
+        results['img'] = cv2.copyMakeBorder(
+            image,
+            below,
+            -height % self.size_factor,
+            right,
+            -width % self.size_factor,
+            cv2.BORDER_CONSTANT,
+            value=(0, 0, 0),
+        )
+        shift = np.array([right, below])
+        results['keypoints'] = (results['keypoints'] * factor + shift).astype(np.float32)
+        corners = results['bbox'].reshape(-1, 2, 2) * factor + shift
+        results['bbox'] = corners.reshape(-1, 4).astype(np.float32)
+        results['img_shape'] = results['img'].shape[:2]
+        results['input_size'] = results['img_shape'][::-1]
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}(shortest={self.shortest}, longest={self.longest}, '
+            f'max_shift={self.max_shift}, size_factor={self.size_factor})'
+        )

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .geometry import RegressedDistance
-from .point_proposals import CenterPeaks, KeypointPeaks
+from .geometry import distance_logits
+from .point_proposals import KeypointPeaks
 from .point_tokens import PointTokens
 
 
@@ -16,29 +16,31 @@ class Candidates(NamedTuple):
     """What each center may choose from for each keypoint type, and what it chooses.
 
     ======== ================= =========================================================
-    logits   [B x C x K x R+1] attention; the last candidate is the regressed keypoint
+    logits   [B x C x K x R+1] attention; the last candidate is the expected keypoint
     chosen   [B x C x K]       int64, the candidate with the highest logit
-    points   [B x C x K x 2]   its place in cells
-    widths   [B x C x K]       how far off the regressed keypoint may be, in cells
+    own      [B x C x K x 2]   place of the last candidate in cells
+    points   [B x C x K x 2]   place of the chosen one
     ======== ================= =========================================================
     """
 
     logits: Tensor
     chosen: Tensor
+    own: Tensor
     points: Tensor
-    widths: Tensor
 
 
 class CandidateAttention(nn.Module):
     """One attention head for each keypoint type (paper, Eq. 7), over the peaks of that type.
 
-    To the product of query and key come the log-odds of the peak, weighted for each type, and the
-    logit of :class:`RegressedDistance`.  The keypoint that the center itself regresses is one
-    more candidate, so that a pose is complete where nothing is detected.
+    To the product of query and key come the log-odds of the peak, weighted for each type, and a
+    logit that falls with the distance of the peak from where the keypoint is expected, see
+    :func:`~centergroup_mm.models.grouping.geometry.distance_logits`.  The expected place itself
+    is one more candidate, so that a pose is complete where nothing is detected.
 
     Args:
         num_keypoints: K.
-        channels: D.
+        channels: D of the tokens.
+        query_channels: E of the queries.
         head_channels: width of each type's head.
         content: compare embeddings; without, distance and log-odds decide (ablation).
         geometry: add the logit of the distance; without, embeddings decide (ablation).
@@ -47,68 +49,65 @@ class CandidateAttention(nn.Module):
     def __init__(
         self,
         num_keypoints: int,
-        channels: int = 64,
+        channels: int,
+        query_channels: int,
         head_channels: int = 32,
         content: bool = True,
         geometry: bool = True,
     ) -> None:
         super().__init__()
-        self.num_keypoints = num_keypoints
-        self.head_channels = head_channels
         self.content = content
         self.geometry = geometry
+        self.scale = head_channels**-0.5
         if content:
-            self.query = nn.Linear(channels, num_keypoints * head_channels)
-            self.key = nn.Linear(channels, num_keypoints * head_channels)
-        self.distance = RegressedDistance(num_keypoints, channels)
+            self.query = nn.Parameter(torch.empty(num_keypoints, head_channels, query_channels))
+            self.key = nn.Parameter(torch.empty(num_keypoints, head_channels, channels))
+            for weight in (self.query, self.key):
+                nn.init.xavier_uniform_(weight.view(-1, weight.shape[-1]))
+        self.distance_weight = nn.Parameter(torch.full((num_keypoints,), 2.0))
         self.score_weight = nn.Parameter(torch.full((num_keypoints,), 0.7))
         self.own_bias = nn.Parameter(torch.zeros(num_keypoints))
 
     def forward(
         self,
+        queries: Tensor,
         tokens: PointTokens,
         keypoints: KeypointPeaks,
-        centers: CenterPeaks,
+        expected: Tensor,
+        widths: Tensor,
         own_logits: Tensor,
     ) -> Candidates:
         """Attend and choose.
 
         Args:
+            queries: what each center knows of each keypoint [B x C x K x E].
             tokens: embeddings in context.
-            keypoints, centers: of the same slots.
+            keypoints: of the same slots.
+            expected: where the keypoints of each center should be [B x C x K x 2] in cells.
+            widths: how far off that may be [B x C x K] in cells.
             own_logits: log-odds of type k at the regressed keypoint k [B x C x K].
         """
-        scales = centers.scales[..., None]
-        widths = scales * self.distance.spreads(tokens.centers)
         logits = self.score_weight[:, None] * keypoints.logits[:, None]  # [B x 1 x K x R]
         own = self.score_weight * own_logits + self.own_bias
         if self.geometry:
-            logits = logits + self.distance(keypoints.points, centers.regressed, widths)
+            distance = distance_logits(keypoints.points, expected, widths)
+            logits = logits + self.distance_weight[:, None] * distance
         if self.content:
-            shared, regressed = self._content(tokens)
+            shared, regressed = self._content(queries, tokens)
             logits, own = logits + shared, own + regressed
         logits = logits.expand(-1, own.shape[1], -1, -1)
         logits = logits.masked_fill(~keypoints.valid[:, None], torch.finfo(logits.dtype).min)
         logits = torch.cat([logits, own[..., None]], -1)
         index = logits.argmax(-1)
-        points = choose(keypoints.points, centers.regressed, index)
-        return Candidates(logits, index, points, widths)
+        return Candidates(logits, index, expected, choose(keypoints.points, expected, index))
 
-    def _content(self, tokens: PointTokens) -> tuple[Tensor, Tensor]:
+    def _content(self, queries: Tensor, tokens: PointTokens) -> tuple[Tensor, Tensor]:
         """Products of queries and keys: [B x C x K x R] and, of regressed ones, [B x C x K]."""
-        num_types, width = self.num_keypoints, self.head_channels
-        query = self.query(tokens.centers + tokens.center_encoding).unflatten(
-            -1, (num_types, width)
-        )  # [B x C x K x d]
-        weight = self.key.weight.view(num_types, width, -1)
-        bias = self.key.bias.view(num_types, width)
+        query = torch.einsum('bcki,kdi->bckd', queries, self.query) * self.scale
         # A keypoint needs the key of its own type only.
-        key = torch.einsum('bkri,kdi->bkrd', tokens.keypoints + tokens.keypoint_encoding, weight)
-        key = key + bias[:, None]
-        own = torch.einsum('bcki,kdi->bckd', tokens.regressed + tokens.regressed_encoding, weight)
-        scale = width**-0.5
-        shared = torch.einsum('bckd,bkrd->bckr', query, key) * scale
-        return shared, (query * (own + bias)).sum(-1) * scale
+        key = torch.einsum('bkri,kdi->bkrd', tokens.keypoints + tokens.keypoint_encoding, self.key)
+        own = torch.einsum('bcki,kdi->bckd', tokens.regressed + tokens.regressed_encoding, self.key)
+        return torch.einsum('bckd,bkrd->bckr', query, key), (query * own).sum(-1)
 
 
 def choose(shared: Tensor, own: Tensor, index: Tensor) -> Tensor:
@@ -116,8 +115,8 @@ def choose(shared: Tensor, own: Tensor, index: Tensor) -> Tensor:
 
     Args:
         shared: values of the peaks [B x K x R x S].
-        own: values of the regressed keypoints [B x C x K x S].
-        index: [B x C x K], R for the regressed keypoint.
+        own: values of the last candidate [B x C x K x S].
+        index: [B x C x K], R for the last candidate.
 
     Returns:
         [B x C x K x S].

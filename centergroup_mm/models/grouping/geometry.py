@@ -49,6 +49,27 @@ def read_expected(joints: Tensor, sizes: Tensor, centers: Tensor, stride: int) -
     return ExpectedPose((cell + regressed) * stride, scales * stride)
 
 
+def distance_logits(points: Tensor, expected: Tensor, widths: Tensor) -> Tensor:
+    """A logit that falls with the distance of a keypoint from the expected one.
+
+    For center c, keypoint type k and keypoint m it is ``-log(1 + |p_m - r_ck|^2 / u_ck^2)`` with
+    the place p_m of the keypoint, the expected place r_ck and a width u_ck.
+
+    Args:
+        points: p, keypoints of each type [B x K x R x 2], or of all types [B x 1 x M x 2].
+        expected: r [B x C x K x 2] in the same unit, cells or pixels.
+        widths: u [B x C x K] in that unit.
+
+    Returns:
+        [B x C x K x R] (or M).
+    """
+    # Coordinate by coordinate: a sum over an axis of two is slow.
+    x, y = points[:, None].unbind(-1)
+    at_x, at_y = expected[..., None, :].unbind(-1)
+    inverse = 1 / widths[..., None]
+    return -torch.log1p(((x - at_x) * inverse) ** 2 + ((y - at_y) * inverse) ** 2)
+
+
 class RegressedDistance(nn.Module):
     """A logit that falls with the distance of a keypoint from the regressed one.
 
@@ -94,9 +115,4 @@ class RegressedDistance(nn.Module):
         Returns:
             [B x C x K x R] (or M).
         """
-        # Coordinate by coordinate: a sum over an axis of two is slow.
-        x, y = points[:, None].unbind(-1)
-        at_x, at_y = regressed[..., None, :].unbind(-1)
-        inverse = 1 / widths[..., None]
-        square = ((x - at_x) * inverse) ** 2 + ((y - at_y) * inverse) ** 2
-        return -self.weight[:, None] * torch.log1p(square)
+        return self.weight[:, None] * distance_logits(points, regressed, widths)

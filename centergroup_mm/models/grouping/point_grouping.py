@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from torch import nn
 
-from torch import Tensor, nn
-
-from .candidate_attention import CandidateAttention, Candidates
 from .point_proposals import CenterPeaks, KeypointPeaks
 from .point_tokens import PointEmbedding, PointFeatures
-from .pose_head import PoseEstimate, PoseHead
-
-
-class PointGroupingOutput(NamedTuple):
-    """Candidates with their attention, and the poses that were made of them."""
-
-    candidates: Candidates
-    poses: PoseEstimate
+from .pose_decoder import PoseDecoder, PoseEstimate
 
 
 class PointGrouping(nn.Module):
-    """Embedding, attention and pose head; everything behind the detector that is learned.
+    """Embedding in context and pose decoder: everything behind the detector that is learned.
 
     Args:
-        embedding, attention, pose: arguments of :class:`PointEmbedding`,
-            :class:`CandidateAttention` and :class:`PoseHead` beyond those below.
         in_channels: S, sampled channels; the last K + 1 are the log-odds of the heatmaps.
         num_keypoints: K.
         channels: D.
+        embedding, decoder: further arguments of :class:`PointEmbedding` and
+            :class:`PoseDecoder`.
     """
 
     def __init__(
@@ -36,30 +26,25 @@ class PointGrouping(nn.Module):
         num_keypoints: int = 17,
         channels: int = 64,
         embedding: dict | None = None,
-        attention: dict | None = None,
-        pose: dict | None = None,
+        decoder: dict | None = None,
     ) -> None:
         super().__init__()
         self.num_keypoints = num_keypoints
         self.embedding = PointEmbedding(in_channels, num_keypoints, channels, **(embedding or {}))
-        self.attention = CandidateAttention(num_keypoints, channels, **(attention or {}))
-        self.pose = PoseHead(in_channels, num_keypoints, channels, **(pose or {}))
+        self.decoder = PoseDecoder(in_channels, num_keypoints, channels, **(decoder or {}))
 
     def forward(
         self, features: PointFeatures, keypoints: KeypointPeaks, centers: CenterPeaks
-    ) -> PointGroupingOutput:
+    ) -> PoseEstimate:
         """Poses of all centers.
 
         Args:
             features: sampled at the proposals, not standardized.
             keypoints, centers: the proposals.
         """
-        own_logits = self._own_logits(features.regressed)
+        # log-odds of type k at the regressed keypoint k
+        at_regressed = features.regressed[..., -self.num_keypoints - 1 : -1]
+        own_logits = at_regressed.diagonal(dim1=-2, dim2=-1)  # [B x C x K]
         features = self.embedding.standardize(features)
         tokens = self.embedding(features, keypoints, centers, own_logits)
-        candidates = self.attention(tokens, keypoints, centers, own_logits)
-        return PointGroupingOutput(candidates, self.pose(features, tokens, candidates, centers))
-
-    def _own_logits(self, regressed: Tensor) -> Tensor:
-        """Log-odds of type k at keypoint k: [B x C x K x S] -> [B x C x K]."""
-        return regressed[..., -self.num_keypoints - 1 : -1].diagonal(dim1=-2, dim2=-1)
+        return self.decoder(features, tokens, keypoints, centers, own_logits)

@@ -113,7 +113,7 @@ class PointEmbedding(nn.Module):
         num_layers: int = 2,
         num_heads: int = 4,
         hidden: int = 128,
-        dropout: float = 0.1,
+        dropout: float = 0.0,
         num_context: int = 10,
     ) -> None:
         super().__init__()

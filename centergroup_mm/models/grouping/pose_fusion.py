@@ -20,13 +20,14 @@ def fuse_poses(
     """Average the poses of one person over the views of an image.
 
     The best pose takes all poses that resemble it, then the best of the rest does, and so on.
-    Keypoints are means weighted by the scores of pose and keypoint.  The score of the result is
+    Keypoints are means, weighted by the squared product of the scores of pose and keypoint, so
+    that what one view sees clearly is not blurred by the others.  The score of the result is
     the mean over views of the best score in the view, 0 where none of its poses was taken: views
     that do not see a person count against it.
 
     Args:
         poses: of all views, mapped to one image [P x K x 2].
-        weights: how much each keypoint counts in the mean [P x K].
+        weights: scores of the keypoints [P x K].
         scores: [P].
         views: number of the view of each pose [P] int64.
         num_views: V.
@@ -46,7 +47,7 @@ def fuse_poses(
         taken = alike[leader] & free
         taken[leader] = True
         free &= ~taken
-        share = scores[taken, None] * weights[taken] + 1e-9  # [T x K]
+        share = (scores[taken, None] * weights[taken]).square() + 1e-9  # [T x K]
         total = share.sum(0)
         fused.append((poses[taken] * share[..., None]).sum(0) / total[:, None])
         mass = scores[taken, None] + 1e-9

@@ -11,9 +11,10 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from ...utils.instances import pose_instances
 from ...utils.skeleton import fill_detector, read_metainfo
 from ..grouping import Poses
-from ..grouping.point_grouping import PointGrouping, PointGroupingOutput
+from ..grouping.point_grouping import PointGrouping
 from ..grouping.point_proposals import (
     CenterPeaks,
     KeypointPeaks,
@@ -22,10 +23,11 @@ from ..grouping.point_proposals import (
     propose_keypoints,
 )
 from ..grouping.point_tokens import PointFeatures, sample_cells
+from ..grouping.pose_decoder import PoseEstimate
 from ..grouping.pose_fusion import fuse_poses
 from ..grouping.pose_similarity import AREA_OF_BOX, suppress
 from ..losses.point_grouping_loss import Persons, PointGroupingLoss
-from .detector import Detector
+from .detector import Detector, DetectorMaps
 from .views import check_finite, read_views
 
 
@@ -46,7 +48,7 @@ class PointCenterGroupHead(BaseHead):
             centers, offsets, regressed keypoints and sizes, such as ``MoveNetHead``.
         in_channels: channels of all levels of the pyramid together.
         channels: D of the embeddings.
-        embedding, attention, pose: further arguments of the parts of ``PointGrouping``.
+        embedding, decode: further arguments of ``PointEmbedding`` and ``PoseDecoder``.
         sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants);
             default those of ``metainfo``.
         loss: arguments of ``PointGroupingLoss`` beyond the sigmas.
@@ -73,14 +75,13 @@ class PointCenterGroupHead(BaseHead):
         in_channels: int = 144,
         channels: int = 64,
         embedding: dict | None = None,
-        attention: dict | None = None,
-        pose: dict | None = None,
+        decode: dict | None = None,
         loss: dict | None = None,
         num_centers: int = 30,
         num_peaks: int = 20,
         center_nms: int = 5,
         keypoint_nms: int = 3,
-        suppress_oks: float = 0.7,
+        suppress_oks: float = 0.8,
         fuse_oks: float = 0.6,
         calibration: Sequence[float] = (1.0, 0.0),
         train_detector: bool = True,
@@ -103,8 +104,7 @@ class PointCenterGroupHead(BaseHead):
             self.num_keypoints,
             channels,
             embedding,
-            attention,
-            pose,
+            decode,
         )
         self.loss_module = PointGroupingLoss(sigmas, **(loss or {}))
         self.register_buffer('sigmas', torch.tensor(sigmas), persistent=False)
@@ -119,12 +119,12 @@ class PointCenterGroupHead(BaseHead):
 
     # ---- stages ---------------------------------------------------------------------------
 
-    def propose(self, logits: Tensor, maps: Sequence) -> tuple[KeypointPeaks, CenterPeaks]:
+    def propose(self, logits: Tensor, maps: DetectorMaps) -> tuple[KeypointPeaks, CenterPeaks]:
         """Choose keypoint and center proposals.
 
         Args:
             logits: [B x K+1 x h x w] of the heatmaps, the center last.
-            maps: the ``DetectorMaps`` they are from.
+            maps: what they are from.
         """
         cells = logits.shape[-2] * logits.shape[-1]
         keypoints = propose_keypoints(
@@ -160,19 +160,25 @@ class PointCenterGroupHead(BaseHead):
             at_regressed.unflatten(1, (-1, self.num_keypoints)),
         )
 
-    def group(
-        self, feats: Sequence[Tensor], maps: Sequence
-    ) -> tuple[PointGroupingOutput, KeypointPeaks, CenterPeaks]:
-        """Proposals of a detection and the poses made of them, in cells.
+    def read(
+        self, feats: Sequence[Tensor], maps: DetectorMaps
+    ) -> tuple[PointFeatures, KeypointPeaks, CenterPeaks]:
+        """All that the grouping sees of a detection: proposals, in cells, and their features.
 
         Args:
             feats: levels of backbone and neck.
-            maps: the ``DetectorMaps`` of them.
+            maps: of them.
         """
+        logits = log_odds(maps.heatmaps[-1])
+        keypoints, centers = self.propose(logits, maps)
+        return self.sample(feats, logits, keypoints, centers), keypoints, centers
+
+    def group(
+        self, feats: Sequence[Tensor], maps: DetectorMaps
+    ) -> tuple[PoseEstimate, KeypointPeaks, CenterPeaks]:
+        """Proposals of a detection and the poses made of them; arguments as of :meth:`read`."""
         with torch.autocast(feats[-1].device.type, enabled=False):
-            logits = log_odds(maps.heatmaps[-1])
-            keypoints, centers = self.propose(logits, maps)
-            features = self.sample(feats, logits, keypoints, centers)
+            features, keypoints, centers = self.read(feats, maps)
             return self.grouping(features, keypoints, centers), keypoints, centers
 
     # ---- what MMPose calls ----------------------------------------------------------------
@@ -183,14 +189,13 @@ class PointCenterGroupHead(BaseHead):
         Args:
             feats: levels of backbone and neck, [B x C x h' x w'] each.
         """
-        output, _, centers = self.group(feats, self.detector.detect(feats))
-        poses = output.poses
+        poses, _, centers = self.group(feats, self.detector.detect(feats))
         slope, shift = self.calibration
         scores = (slope * poses.quality + shift).sigmoid()
         scores = torch.where(centers.valid, scores, 0.0)
         kept = suppress(poses.points, scores, self.sigmas, self.suppress_oks) & centers.valid
-        visibility = poses.visibility.sigmoid()
-        return Poses(poses.points * self.stride, visibility, scores * kept, kept)
+        keypoint_scores = poses.visibility.sigmoid() * poses.similarity.sigmoid()
+        return Poses(poses.points * self.stride, keypoint_scores, scores * kept, kept)
 
     def predict(
         self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
@@ -206,8 +211,9 @@ class PointCenterGroupHead(BaseHead):
 
         Returns:
             for each image InstanceData of P poses, the best first, with numpy ``keypoints``
-            [P x K x 2], ``keypoint_scores`` [P x K] (visibility), ``bbox_scores`` [P] (pose
-            score) and ``bboxes`` [P x 4] (x1, y1, x2, y2 of the keypoints).
+            [P x K x 2], ``keypoint_scores`` [P x K] (visibility times expected similarity),
+            ``bbox_scores`` [P] (pose score) and ``bboxes`` [P x 4] (x1, y1, x2, y2 of the
+            keypoints).
 
         Raises:
             ValueError: the images differ in size, or features are not finite.
@@ -236,10 +242,12 @@ class PointCenterGroupHead(BaseHead):
         if len(views) > 1:
             parts = [[field[poses.valid] for field in poses[:3]] for poses in views]
             index = [torch.full((len(p[2]),), i, dtype=torch.long) for i, p in enumerate(parts)]
-            keypoints, visible, scores = (torch.cat(part) for part in zip(*parts, strict=True))
-            keypoints, visible, scores = fuse_poses(
+            keypoints, keypoint_scores, scores = (
+                torch.cat(part) for part in zip(*parts, strict=True)
+            )
+            keypoints, keypoint_scores, scores = fuse_poses(
                 keypoints,
-                visible,
+                keypoint_scores,
                 scores,
                 torch.cat(index).to(scores.device),
                 len(views),
@@ -249,15 +257,9 @@ class PointCenterGroupHead(BaseHead):
         else:
             order = views[0].scores.argsort(descending=True, stable=True)
             order = order[views[0].valid[order]]
-            keypoints, visible, scores = (field[order] for field in views[0][:3])
-        kept = scores >= score_thr
-        keypoints, visible, scores = (x[kept].cpu().numpy() for x in (keypoints, visible, scores))
-        return InstanceData(
-            keypoints=keypoints,
-            keypoint_scores=visible,
-            bbox_scores=scores,
-            bboxes=np.concatenate([keypoints.min(1), keypoints.max(1)], axis=1),
-        )
+            keypoints, keypoint_scores, scores = (field[order] for field in views[0][:3])
+        arrays = (x.detach().cpu().numpy() for x in (keypoints, keypoint_scores, scores))
+        return pose_instances(*arrays, score_thr)
 
     def loss(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None
@@ -281,10 +283,10 @@ class PointCenterGroupHead(BaseHead):
         detached = type(maps)(
             [level.detach() for level in maps.heatmaps], *(x.detach() for x in maps[1:])
         )
-        output, keypoints, centers = self.group(feats, detached)
+        poses, keypoints, centers = self.group(feats, detached)
         labels = [sample.gt_instance_labels for sample in batch_data_samples]
         persons = pad_persons(labels, self.num_keypoints, self.stride)
-        return losses | self.loss_module(output, keypoints, centers, persons)
+        return losses | self.loss_module(poses, keypoints, centers, persons)
 
 
 def mirror_back(poses: Poses, flip_indices: Tensor, width: int) -> Poses:

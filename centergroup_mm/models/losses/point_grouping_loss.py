@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..grouping.point_grouping import PointGroupingOutput
+from ..grouping.candidate_attention import Candidates
 from ..grouping.point_proposals import CenterPeaks, KeypointPeaks
+from ..grouping.pose_decoder import PoseEstimate
 from ..grouping.pose_similarity import pose_similarity
 from .centergroup_loss import mean_where
 
@@ -55,7 +56,8 @@ class PointGroupingLoss(nn.Module):
     *Grouping* is taught to every center whose regressed pose resembles a person (OKS above
     ``min_oks``), several for one person if there are.  The loss is ``-log sum_m p_m q_m`` with
     the attention p and the similarity q of candidate m to the labeled keypoint, divided by the
-    highest q: any candidate near enough is right.
+    highest q: any candidate near enough is right.  Where the keypoints of a center are expected is
+    taught beside it.
 
     *Quality* is taught to all centers: one center of each person, its owner, is to say how well
     its pose fits, all others 0, so that poses need little suppression.  The owner is the center
@@ -67,8 +69,8 @@ class PointGroupingLoss(nn.Module):
     Args:
         sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
         min_oks: similarity of regressed pose and person from which grouping is taught.
-        attention_weight, shift_weight, visibility_weight, similarity_weight, quality_weight:
-            factors of the losses.
+        attention_weight, expectation_weight, shift_weight, visibility_weight, similarity_weight,
+            quality_weight: factors of the losses.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class PointGroupingLoss(nn.Module):
         sigmas: Sequence[float],
         min_oks: float = 0.15,
         attention_weight: float = 1.0,
+        expectation_weight: float = 1.0,
         shift_weight: float = 0.3,
         visibility_weight: float = 0.3,
         similarity_weight: float = 0.5,
@@ -85,6 +88,7 @@ class PointGroupingLoss(nn.Module):
         self.register_buffer('sigmas', torch.tensor(sigmas), persistent=False)
         self.min_oks = min_oks
         self.attention_weight = attention_weight
+        self.expectation_weight = expectation_weight
         self.shift_weight = shift_weight
         self.visibility_weight = visibility_weight
         self.similarity_weight = similarity_weight
@@ -99,25 +103,25 @@ class PointGroupingLoss(nn.Module):
         return Assignment(positive, keypoints, labeled & positive[..., None], areas)
 
     def attention_loss(
-        self, logits: Tensor, keypoints: KeypointPeaks, centers: CenterPeaks, target: Assignment
+        self, candidates: Candidates, keypoints: KeypointPeaks, target: Assignment
     ) -> Tensor:
         """Of the labeled keypoints for which a candidate is near.
 
         Args:
-            logits: [B x C x K x R+1].
-            keypoints, centers: the candidates.
+            candidates: of one round.
+            keypoints: the peaks that are candidates.
             target: of the same centers.
         """
         spread = 2 * (2 * self.sigmas) ** 2 * target.areas[..., None]  # [B x C x K]
         at_x, at_y = target.keypoints[..., None, :].unbind(-1)
         x, y = keypoints.points[:, None].unbind(-1)  # [B x 1 x K x R]
-        own_x, own_y = centers.regressed[..., None, :].unbind(-1)
+        own_x, own_y = candidates.own.detach()[..., None, :].unbind(-1)
         square = torch.cat(
             [(x - at_x) ** 2 + (y - at_y) ** 2, (own_x - at_x) ** 2 + (own_y - at_y) ** 2], -1
         )
         similarity = torch.exp(-square / spread[..., None])  # [B x C x K x R+1]
         best = similarity.amax(-1)
-        found = torch.logsumexp(logits.log_softmax(-1) + (similarity + 1e-6).log(), -1)
+        found = torch.logsumexp(candidates.logits.log_softmax(-1) + (similarity + 1e-6).log(), -1)
         return mean_where((best + 1e-6).log() - found, target.labeled & (best > 0.1))
 
     def shift_loss(self, points: Tensor, chosen: Tensor, target: Assignment) -> Tensor:
@@ -135,6 +139,19 @@ class PointGroupingLoss(nn.Module):
         ).sum(-1)
         return mean_where(error, target.labeled & near)
 
+    def expectation_loss(self, expected: Tensor, target: Assignment) -> Tensor:
+        """Distance of expected keypoints from the annotation in shares of the person's size.
+
+        Args:
+            expected: [B x C x K x 2].
+            target: of the same centers.
+        """
+        size = target.areas.sqrt()[..., None, None]
+        error = F.smooth_l1_loss(
+            expected / size, target.keypoints / size, reduction='none', beta=0.1
+        ).sum(-1)
+        return mean_where(error, target.labeled)
+
     @torch.no_grad()
     def quality_target(
         self, points: Tensor, quality: Tensor, valid: Tensor, persons: Persons
@@ -148,7 +165,7 @@ class PointGroupingLoss(nn.Module):
 
     def forward(
         self,
-        output: PointGroupingOutput,
+        poses: PoseEstimate,
         keypoints: KeypointPeaks,
         centers: CenterPeaks,
         persons: Persons,
@@ -156,15 +173,14 @@ class PointGroupingLoss(nn.Module):
         """Weighted losses.
 
         Args:
-            output: of ``PointGrouping`` for these proposals.
+            poses: of ``PointGrouping`` for these proposals.
             keypoints, centers: the proposals.
             persons: the annotations.
 
         Returns:
-            ``loss_attention``, ``loss_shift``, ``loss_visibility``, ``loss_similarity`` and
-            ``loss_quality``.
+            ``loss_attention`` and ``loss_expectation`` (means over the rounds), ``loss_shift``,
+            ``loss_visibility``, ``loss_similarity`` and ``loss_quality``.
         """
-        candidates, poses = output
         target = self.assign(centers, persons)
         bce = F.binary_cross_entropy_with_logits
         spread = 2 * (2 * self.sigmas) ** 2 * target.areas[..., None]
@@ -173,10 +189,13 @@ class PointGroupingLoss(nn.Module):
         similarity = bce(poses.similarity, torch.exp(-square / spread), reduction='none')
         wanted = self.quality_target(poses.points, poses.quality, centers.valid, persons)
         quality = bce(poses.quality, wanted, reduction='none')
+        rounds = poses.rounds
+        attention = [self.attention_loss(choice, keypoints, target) for choice in rounds]
+        expectation = [self.expectation_loss(choice.own, target) for choice in rounds]
         return dict(
-            loss_attention=self.attention_weight
-            * self.attention_loss(candidates.logits, keypoints, centers, target),
-            loss_shift=self.shift_weight * self.shift_loss(poses.points, candidates.points, target),
+            loss_attention=self.attention_weight * sum(attention) / len(rounds),
+            loss_expectation=self.expectation_weight * sum(expectation) / len(rounds),
+            loss_shift=self.shift_weight * self.shift_loss(poses.points, rounds[-1].points, target),
             loss_visibility=self.visibility_weight
             * mean_where(visibility, target.positive[..., None]),
             loss_similarity=self.similarity_weight * mean_where(similarity, target.labeled),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from centergroup_mm.models.grouping.candidate_attention import choose
-from centergroup_mm.models.grouping.geometry import RegressedDistance
+from centergroup_mm.models.grouping.geometry import RegressedDistance, distance_logits
 from centergroup_mm.models.grouping.point_grouping import PointGrouping
 from centergroup_mm.models.grouping.point_proposals import (
     CenterPeaks,
@@ -54,7 +54,8 @@ def scene(batch: int = 2, centers: int = 6, ranks: int = 4) -> tuple:
 
 def network(**options) -> PointGrouping:
     torch.manual_seed(1)
-    net = PointGrouping(SAMPLED, K, channels=16, pose=dict(pose_channels=8), **options).eval()
+    decoder = dict(pose_channels=8) | options.pop('decoder', {})
+    net = PointGrouping(SAMPLED, K, channels=16, decoder=decoder, **options).eval()
     for parameter in net.parameters():  # also those that start at zero
         parameter.data += 0.1 * torch.randn_like(parameter)
     return net
@@ -117,18 +118,24 @@ def test_every_level_is_read_at_the_same_place():
 
 
 def test_distance_is_the_documented_function():
-    distance = RegressedDistance(K, 3, spread=0.1, weight=1.5)
-    points, regressed = torch.rand(1, K, 4, 2), torch.rand(1, 2, K, 2)
+    points, expected = torch.rand(1, K, 4, 2), torch.rand(1, 2, K, 2)
     widths = torch.rand(1, 2, K) + 0.1
-    found = distance(points, regressed, widths)
+    found = distance_logits(points, expected, widths)
     for c, k, r in ((0, 1, 2), (1, 4, 0)):
-        square = (points[0, k, r] - regressed[0, c, k]).square().sum()
-        expected = -1.5 * math.log(1 + square / widths[0, c, k] ** 2)
-        assert found[0, c, k, r].item() == pytest.approx(expected, rel=1e-4)
+        square = (points[0, k, r] - expected[0, c, k]).square().sum()
+        wanted = -math.log(1 + square / widths[0, c, k] ** 2)
+        assert found[0, c, k, r].item() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_center_that_learned_nothing_has_the_initial_spread():
+    distance = RegressedDistance(K, 3, spread=0.1, weight=1.5)
+    points, regressed, widths = torch.rand(1, K, 4, 2), torch.rand(1, 2, K, 2), torch.ones(1, 2, K)
     assert distance.spreads(torch.randn(1, 2, 3))[0, 0].tolist() == pytest.approx([0.1] * K)
+    found = distance(points, regressed, widths)
+    torch.testing.assert_close(found, 1.5 * distance_logits(points, regressed, widths))
 
 
-def test_the_last_candidate_is_the_regressed_keypoint():
+def test_the_last_candidate_is_the_own_one():
     shared, own = torch.randn(1, K, 3, 2), torch.randn(1, 2, K, 2)
     index = torch.tensor([[[0, 1, 2, 3, 3], [3, 2, 1, 0, 0]]])
     chosen = choose(shared, own, index)
@@ -142,8 +149,9 @@ def test_the_last_candidate_is_the_regressed_keypoint():
     [
         dict(),
         dict(embedding=dict(num_layers=0)),
-        dict(attention=dict(geometry=False)),
-        dict(attention=dict(content=False)),
+        dict(decoder=dict(num_rounds=1)),
+        dict(decoder=dict(attention=dict(geometry=False))),
+        dict(decoder=dict(attention=dict(content=False))),
     ],
 )
 def test_a_batch_gives_what_its_images_give(options):
@@ -152,19 +160,17 @@ def test_a_batch_gives_what_its_images_give(options):
     for i in range(2):
         parts = (type(x)(*(f[i : i + 1] for f in x)) for x in (features, keypoints, centers))
         alone = net(*parts)
-        torch.testing.assert_close(alone.poses.points[0], together.poses.points[i])
-        torch.testing.assert_close(alone.poses.quality[0], together.poses.quality[i])
+        torch.testing.assert_close(alone.points[0], together.points[i])
+        torch.testing.assert_close(alone.quality[0], together.quality[i])
 
 
 def test_slots_that_take_no_part_change_nothing():
     net, (features, keypoints, centers) = network(), scene()
-    before = net(features, keypoints, centers).poses
+    before = net(features, keypoints, centers)
     empty = ~keypoints.valid
     changed = features.keypoints.masked_fill(empty[..., None], 3.0)
     moved = keypoints.points.masked_fill(empty[..., None], 7.0)
-    after = net(
-        features._replace(keypoints=changed), keypoints._replace(points=moved), centers
-    ).poses
+    after = net(features._replace(keypoints=changed), keypoints._replace(points=moved), centers)
     torch.testing.assert_close(after.points, before.points)
     valid = centers.valid
     torch.testing.assert_close(after.quality[valid], before.quality[valid])
