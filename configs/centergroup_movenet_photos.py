@@ -6,7 +6,7 @@
 #   python tools/train_grouping.py configs/centergroup_movenet_photos.py checkpoints/movenet.pth
 #   python tools/test.py configs/centergroup_movenet_photos.py work_dirs/grouping.pth
 #
-# A data set in COCO's format that lies elsewhere, with its annotations in
+# A dataset in COCO's format that lies elsewhere, with its annotations in
 # PATH/person_keypoints.json and its images in PATH/images:
 #
 #   --cfg-options test_dataloader.dataset.data_root=PATH \

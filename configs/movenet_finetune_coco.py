@@ -6,7 +6,7 @@
 #
 # With the backbone frozen a step takes less than half of the time:
 # model.backbone.frozen_stages=7 (the last 1x1 convolution goes on learning).
-# A data set in COCO's format that lies elsewhere:
+# A dataset in COCO's format that lies elsewhere:
 # train_dataloader.dataset.data_root=PATH train_dataloader.dataset.ann_file=person_keypoints.json
 # train_dataloader.dataset.data_prefix.img=images, and the same for val_dataloader.
 # No weights that ship come from here. A trial of this recipe outside of the runner (backbone

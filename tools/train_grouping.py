@@ -1,12 +1,12 @@
-r"""Train the grouping of a config on a detector that stays as it is, in minutes on a CPU.
+r"""Train the grouping of a config on a frozen detector, in minutes on a CPU.
 
-The detector of CHECKPOINT looks at every training image --views times, each time scaled, flipped
-and recolored anew (grouping_pipeline of the config). What it sees at its proposals is kept in
-memory, 0.3 MB for each view, and the grouping is trained on that.
+The detector of CHECKPOINT runs on --views views of every training image, each randomly scaled,
+flipped and recolored (grouping_pipeline of the config). Its features at the proposals are kept in
+memory, 0.3 MB for each view, and the grouping is trained on them.
 
     python tools/train_grouping.py configs/centergroup_movenet_photos.py checkpoints/movenet.pth
 
-    # a data set in COCO's format that lies elsewhere
+    # a dataset in COCO's format that lies elsewhere
     python tools/train_grouping.py configs/centergroup_movenet_photos.py checkpoints/movenet.pth \
         --cfg-options grouping_dataloader.dataset.data_root=PATH \
         grouping_dataloader.dataset.ann_file=person_keypoints.json \
@@ -40,7 +40,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', default='work_dirs/grouping.pth', help='file to write, default %(default)s'
     )
-    parser.add_argument('--views', type=int, default=4, help='of each image, default %(default)s')
+    parser.add_argument(
+        '--views', type=int, default=4, help='views of each image, default %(default)s'
+    )
     parser.add_argument('--epochs', type=int, default=8, help='default %(default)s')
     parser.add_argument('--batch-size', type=int, default=16, help='default %(default)s')
     parser.add_argument('--max-images', type=int, help='use the first images only')
@@ -115,7 +117,7 @@ def load_detector(model: nn.Module, path: str) -> None:
 
 
 class _Subset:
-    """Some images of a data set, augmented anew at every access."""
+    """Some images of a dataset, augmented anew at every access."""
 
     def __init__(self, dataset: torch.utils.data.Dataset, indices: range) -> None:
         self.dataset = dataset

@@ -9,7 +9,7 @@ from torch import nn
 
 from .proposal_cache import View, stack_views
 
-#: parameters that are no weights of a layer, which decay would pull to 0
+#: parameters without weight decay, as they are no weights of a layer
 NO_DECAY = ('score_weight', 'own_bias', 'log_width', 'distance_weight')
 
 
@@ -24,7 +24,7 @@ def set_standardization(grouping: nn.Module, views: Sequence[View], count: int =
 
 
 class WeightMean:
-    """Exponential moving mean of the weights of a module, quick to forget at first."""
+    """Exponential moving average of the weights of a module, with a shorter memory at first."""
 
     def __init__(self, module: nn.Module, decay: float = 0.995) -> None:
         self.decay = decay
@@ -33,7 +33,7 @@ class WeightMean:
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Take in the present weights."""
+        """Add the current weights."""
         self.updates += 1
         decay = min(self.decay, self.updates / (self.updates + 10))
         for name, value in module.state_dict().items():
@@ -52,7 +52,7 @@ def train_grouping(
     seed: int = 0,
     report: Callable[[int, dict[str, float]], None] = lambda epoch, losses: None,
 ) -> None:
-    """Train a ``PointGrouping`` and leave the mean of its last weights in it.
+    """Train a ``PointGrouping``; its final weights are a moving average.
 
     Args:
         grouping: trained in place.

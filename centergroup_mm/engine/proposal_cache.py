@@ -1,8 +1,8 @@
-"""What a frozen detector sees, kept so that the grouping behind it trains in minutes.
+"""A cache of a frozen detector's proposals, with which the grouping is trained in minutes.
 
-A detector that is not trained sees the same in every epoch.  Running it is nearly all of the work
-of a training step, and the grouping reads it at some hundred points alone, so the proposals of
-each image are computed once for every augmented view and kept in memory.
+A frozen detector predicts the same in every epoch. Running it is almost all of the work of a
+training step, and the grouping reads its maps at a few hundred points only. The proposals of each
+augmented view of an image are therefore computed once and kept in memory.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def cache_views(
     num_views: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[View]:
-    """Look at every image of a data set several times.
+    """Run the detector on several views of every image of a dataset.
 
     Args:
         model: as of :func:`view_of`.
         dataset: gives ``results`` of :func:`view_of`, augmented anew each time.
-        num_views: times each image is looked at.
+        num_views: views of each image.
         report: called after each view with how many are done and how many there will be.
     """
     model.eval()
@@ -85,7 +85,7 @@ def stack_views(views: Sequence[View], num_centers: int | None = None) -> View:
 
     Args:
         views: of single images.
-        num_centers: keep this many of the best centers, enough to learn from.
+        num_centers: keep this many of the best centers.
     """
     features = PointFeatures(*map(torch.stack, zip(*(v.features for v in views), strict=True)))
     keypoints = KeypointPeaks(*map(torch.stack, zip(*(v.keypoints for v in views), strict=True)))

@@ -14,10 +14,10 @@ from mmpose.registry import TRANSFORMS
 class ResizeLongSide(BaseTransform):
     """Scale an image so that its long side fits, and pad it with black right and below.
 
-    Unlike ``CenterGroupResize`` the image starts at the upper left corner of the input, is
-    averaged where it shrinks (OpenCV's ``INTER_AREA``) and never covers more than the wanted
-    size.  With several scales each is rounded and padded by itself: their maps lie on no common
-    grid, so the scales have to be merged as poses.
+    Unlike with ``CenterGroupResize``, the image starts at the upper left corner of the input, is
+    averaged when it shrinks (OpenCV's ``INTER_AREA``), and never covers more than the given size.
+    With several scales, each is rounded and padded by itself. Their maps then have no common grid,
+    so the scales have to be merged as poses.
 
     Required keys: ``img``.
 
@@ -46,7 +46,7 @@ class ResizeLongSide(BaseTransform):
         self.aug_scales = [float(scale) for scale in aug_scales or ()]
 
     def transform(self, results: dict) -> dict:
-        """Scale and pad the image and say how."""
+        """Scale and pad the image and add how it was done to the results."""
         image = results['img']
         scaled = [
             resize_and_pad(image, self.long_side * scale, self.size_factor)
@@ -105,8 +105,8 @@ class RandomLongSide(BaseTransform):
     """Scale a training image, with its persons, to a random long side and pad it.
 
     The long side is drawn uniformly on a logarithmic scale, so that halving and doubling a
-    person are equally likely.  In half of the cases the image does not start at the upper left
-    corner but up to ``max_shift`` pixels off, so that places within a cell vary.
+    person are equally likely.  In half of the cases the image is shifted by up to ``max_shift``
+    pixels, so that the places of keypoints within their cells vary.
 
     Required keys: ``img``, ``keypoints`` [N x K x 2] and ``bbox`` [N x 4] (x1, y1, x2, y2).
 

@@ -1,4 +1,4 @@
-"""Attention of centers to keypoints of the wanted type, with geometry and own candidates."""
+"""Attention of centers to keypoints of each type, with geometry and own candidates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .point_tokens import PointTokens
 
 
 class Candidates(NamedTuple):
-    """What each center may choose from for each keypoint type, and what it chooses.
+    """The candidates of each center for each keypoint type, and its choice.
 
     ======== ================= =========================================================
     logits   [B x C x K x R+1] attention; the last candidate is the expected keypoint
@@ -32,18 +32,18 @@ class Candidates(NamedTuple):
 class CandidateAttention(nn.Module):
     """One attention head for each keypoint type (paper, Eq. 7), over the peaks of that type.
 
-    To the product of query and key come the log-odds of the peak, weighted for each type, and a
-    logit that falls with the distance of the peak from where the keypoint is expected, see
-    :func:`~centergroup_mm.models.grouping.geometry.distance_logits`.  The expected place itself
-    is one more candidate, so that a pose is complete where nothing is detected.
+    The logit is the sum of the product of query and key, of the log-odds of the peak, weighted for
+    each type, and of a term that falls with the distance of the peak from where the keypoint is
+    expected, see :func:`~centergroup_mm.models.grouping.geometry.distance_logits`.  The expected
+    place itself is one more candidate, so that a pose is complete even if nothing is detected.
 
     Args:
         num_keypoints: K.
         channels: D of the tokens.
         query_channels: E of the queries.
         head_channels: width of each type's head.
-        content: compare embeddings; without, distance and log-odds decide (ablation).
-        geometry: add the logit of the distance; without, embeddings decide (ablation).
+        content: compare embeddings; False uses distance and log-odds only (ablation).
+        geometry: add the term of the distance; False leaves it out (ablation).
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class CandidateAttention(nn.Module):
         """Attend and choose.
 
         Args:
-            queries: what each center knows of each keypoint [B x C x K x E].
+            queries: state of each keypoint of each center [B x C x K x E].
             tokens: embeddings in context.
             keypoints: of the same slots.
             expected: where the keypoints of each center should be [B x C x K x 2] in cells.
-            widths: how far off that may be [B x C x K] in cells.
+            widths: expected distance from there [B x C x K] in cells.
             own_logits: log-odds of type k at the regressed keypoint k [B x C x K].
         """
         logits = self.score_weight[:, None] * keypoints.logits[:, None]  # [B x 1 x K x R]

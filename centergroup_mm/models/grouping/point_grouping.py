@@ -10,7 +10,7 @@ from .pose_decoder import PoseDecoder, PoseEstimate
 
 
 class PointGrouping(nn.Module):
-    """Embedding in context and pose decoder: everything behind the detector that is learned.
+    """Embedding in context and pose decoder: everything after the detector that is trained.
 
     Args:
         in_channels: S, sampled channels; the last K + 1 are the log-odds of the heatmaps.

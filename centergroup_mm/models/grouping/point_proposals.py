@@ -1,6 +1,6 @@
 """Proposals of a detector with sub-cell offsets and centers that regress their keypoints.
 
-No map is upsampled: an offset at the cell of a peak says where within the cell the keypoint lies.
+No map is upsampled: the offset at the cell of a peak gives the place of the keypoint.
 All points and sizes are in *cells* of the detector's finest level; the middle of cell (0, 0) is
 (0.5, 0.5).
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .proposals import rank_values, window_maximum
 
-# A finite value, so that cells of the map rank before what `rank_values` pads it with.
+# A finite value, so that cells of the map rank before the padding of `rank_values`.
 _NO_PEAK = -1e4
 
 
@@ -36,7 +36,7 @@ class KeypointPeaks(NamedTuple):
 
 
 class CenterPeaks(NamedTuple):
-    """The best centers and what the detector says of the person at each.
+    """The best centers and what the detector predicts for the person at each.
 
     ========= =============== ============================================================
     cells     [B x C x 2]     (x, y) middle of the cell of the peak
@@ -57,7 +57,7 @@ class CenterPeaks(NamedTuple):
     def scales(self) -> Tensor:
         """Size of the person, one number: square root of its box's area in cells, [B x C].
 
-        Boxes below 2 x 2 cells count as that, so that distances can be divided by it.
+        Boxes have at least 2 x 2 cells, so that distances can be divided by the size.
         """
         return self.sizes.clamp(min=2).prod(-1).sqrt()
 

@@ -1,4 +1,4 @@
-"""Embeddings of proposals from features sampled at their points alone."""
+"""Embeddings of proposals from features that are sampled at their points only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .point_proposals import CenterPeaks, KeypointPeaks
 
 
 class PointFeatures(NamedTuple):
-    """What the maps of the detector hold at the proposals; S sampled channels.
+    """Values of the detector's maps at the proposals; S sampled channels.
 
     ========= =============== ==========================================================
     keypoints [B x K x R x S] at the cells of the keypoint peaks
@@ -86,16 +86,16 @@ def sine_encoding(points: Tensor, channels: int) -> Tensor:
 class PointEmbedding(nn.Module):
     """From sampled features to embeddings in context.
 
-    Keypoints are embedded from the sampled features and their log-odds, centers also from the
-    shape of the pose that they regress.  Regressed keypoints are embedded as keypoints are.  The
-    sampled features are standardized by constants, because the levels of a pyramid differ in
-    magnitude by a hundred.
+    Keypoints are embedded from the sampled features and their log-odds, centers also from the shape
+    of the pose that they regress. Regressed keypoints are embedded like keypoints. The sampled
+    features are standardized by constants, because the magnitudes of a pyramid's levels differ by a
+    factor of a hundred.
 
     Args:
         in_channels: S.
         num_keypoints: K.
         channels: D.
-        num_layers: encoder layers; 0 is without context.
+        num_layers: encoder layers; 0 for no context.
         num_heads: attention heads of the encoder.
         hidden: width of the encoder's MLPs.
         dropout: in the encoder, while training.

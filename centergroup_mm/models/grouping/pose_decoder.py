@@ -1,4 +1,4 @@
-"""From centers to poses in rounds: expect, choose, look, let the keypoints of a pose talk."""
+"""From centers to poses in rounds of expecting, choosing and comparing keypoints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PoseEstimate(NamedTuple):
 
 
 class DecoderRound(nn.Module):
-    """Choose the keypoints of every center, look at them and let them see one another.
+    """Choose the keypoints of every center, read their features and let them attend to one another.
 
     Args:
         in_channels: S, sampled channels.
@@ -107,7 +107,7 @@ class DecoderRound(nn.Module):
 
 
 def _choice(at: Tensor, choice: Candidates, centers: CenterPeaks, widths: Tensor) -> Tensor:
-    """How clear a choice was, [B x C x K x 8].
+    """Numbers that describe a choice and how clear it was, [B x C x K x 8].
 
     Args:
         at: features of the chosen candidates [B x C x K x S].
@@ -130,12 +130,12 @@ def _choice(at: Tensor, choice: Candidates, centers: CenterPeaks, widths: Tensor
 
 
 class PoseDecoder(nn.Module):
-    """Rounds of choosing, then refinement and judgement of the pose of every center.
+    """Rounds of choosing, then refinement and quality of the pose of every center.
 
-    In the first round a center expects its keypoints where the detector regresses them.  Once
-    all keypoints are chosen they see one another, and the next round expects each of them where
-    the others say.  From what is known in the end come a small shift of every keypoint, its
-    visibility and similarity, and from all of a pose together its quality, which ranks poses.
+    In the first round a center expects its keypoints where the detector regresses them.  When all
+    keypoints are chosen, they attend to one another, and the next round predicts the expected
+    places from all of them. The final state of each keypoint gives a small shift, its visibility
+    and its similarity, and the states of a whole pose give its quality, which ranks the poses.
 
     Args:
         in_channels: S, sampled channels.

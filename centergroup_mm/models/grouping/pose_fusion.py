@@ -1,4 +1,4 @@
-"""Merging the poses that several views of an image give: mirrored, and at several scales."""
+"""Merging of the poses from several views of an image: mirrored, and at several scales."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ def fuse_poses(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Average the poses of one person over the views of an image.
 
-    The best pose takes all poses that resemble it, then the best of the rest does, and so on.
-    Keypoints are means, weighted by the squared product of the scores of pose and keypoint, so
-    that what one view sees clearly is not blurred by the others.  The score of the result is
-    the mean over views of the best score in the view, 0 where none of its poses was taken: views
-    that do not see a person count against it.
+    The best pose is merged with all poses that are similar to it, then the best of the rest, and so
+    on. Keypoints are means, weighted by the squared product of the scores of pose and keypoint, so
+    that uncertain views do not blur a keypoint that one view sees clearly. The score of the result
+    is the mean over views of the best score in the view, with 0 for views without such a pose.
 
     Args:
         poses: of all views, mapped to one image [P x K x 2].

@@ -1,4 +1,4 @@
-"""COCO's similarity of poses, and what follows from it: suppression and fusion."""
+"""COCO's similarity of poses, and suppression of similar ones."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def mutual_similarity(poses: Tensor, sigmas: Tensor) -> Tensor:
 
 
 def suppress(poses: Tensor, scores: Tensor, sigmas: Tensor, threshold: float) -> Tensor:
-    """Which poses resemble no better one.
+    """Tell which poses are not similar to a better one.
 
-    A pose goes if a pose with a higher score resembles it, also if that goes, too.  Of equal
-    scores the first stays.
+    A pose is suppressed if it is similar to a pose with a higher score, even if that one is
+    suppressed too. Of equal scores the first is kept.
 
     Args:
         poses: [B x P x K x 2].

@@ -1,4 +1,4 @@
-"""CenterGroup over a detector with offsets and regressed keypoints, without full-size maps."""
+"""CenterGroup on a detector with offsets and regressed keypoints."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from .views import check_finite, read_views
 class PointCenterGroupHead(BaseHead):
     """Detect keypoints and centers, embed them in context and let centers choose keypoints.
 
-    The method is that of ``CenterGroupHead``; what differs follows from a detector that says more
-    than heatmaps.  Places between cells come from its offsets, so that no map is upsampled.
-    Embeddings are made of what its pyramid holds at the proposals, without convolutions.  The
-    attention knows the distance of a keypoint from where its center expects it.  A pose is
-    refined and judged once it is chosen, and views are merged as poses rather than as maps.
+    The method is that of ``CenterGroupHead``, with the differences that a detector with more than
+    heatmaps allows. Its offsets give sub-cell precision, so that no map is upsampled. Embeddings
+    are computed from its pyramid's values at the proposals, without convolutions. The attention
+    also depends on the distance of a keypoint from where its center expects it. Poses are refined
+    and get a predicted quality, and views are merged as poses, not as maps.
 
     Axis letters: B images, C centers, K keypoint types, R peaks of each type.
 
@@ -49,17 +49,18 @@ class PointCenterGroupHead(BaseHead):
         in_channels: channels of all levels of the pyramid together.
         channels: D of the embeddings.
         embedding, decode: further arguments of ``PointEmbedding`` and ``PoseDecoder``.
-        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants);
+        sigmas: the dataset's keypoint standard deviations, length K (COCO's OKS constants);
             default those of ``metainfo``.
         loss: arguments of ``PointGroupingLoss`` beyond the sigmas.
         num_centers: C, at most as many people are found in an image.
         num_peaks: R.
         center_nms, keypoint_nms: windows of the non-maximum suppression in cells.
-        suppress_oks: of two poses that resemble one another more, the worse is dropped.
-        fuse_oks: poses of several views that resemble one another more are one person.
+        suppress_oks: of two poses with a higher OKS to each other, the one with the lower score is
+            dropped.
+        fuse_oks: poses of several views with a higher OKS to each other are one person.
         calibration: (a, b), the score is the sigmoid of a * quality + b.
-        train_detector: also train the detector with its own losses; without, no gradient reaches
-            it or what lies before it.
+        train_detector: also train the detector with its own losses; otherwise no gradient reaches
+            detector, neck and backbone.
         metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
             ``sigmas`` and the detector's skeleton, where they are not said.
         init_cfg: see mmengine.
@@ -124,7 +125,7 @@ class PointCenterGroupHead(BaseHead):
 
         Args:
             logits: [B x K+1 x h x w] of the heatmaps, the center last.
-            maps: what they are from.
+            maps: the detector's maps.
         """
         cells = logits.shape[-2] * logits.shape[-1]
         keypoints = propose_keypoints(
@@ -163,7 +164,7 @@ class PointCenterGroupHead(BaseHead):
     def read(
         self, feats: Sequence[Tensor], maps: DetectorMaps
     ) -> tuple[PointFeatures, KeypointPeaks, CenterPeaks]:
-        """All that the grouping sees of a detection: proposals, in cells, and their features.
+        """The inputs of the grouping: proposals, in cells, and their features.
 
         Args:
             feats: levels of backbone and neck.
@@ -184,7 +185,7 @@ class PointCenterGroupHead(BaseHead):
     # ---- what MMPose calls ----------------------------------------------------------------
 
     def forward(self, feats: Sequence[Tensor]) -> Poses:
-        """Poses of every center, in pixels of the network input, none dropped but by suppression.
+        """Poses of all centers after suppression, in pixels of the network input.
 
         Args:
             feats: levels of backbone and neck, [B x C x h' x w'] each.
@@ -205,7 +206,7 @@ class PointCenterGroupHead(BaseHead):
         Args:
             feats: levels of backbone and neck; a pair ``[original, mirrored]`` of them with
                 ``flip_test``; a list of such entries for the scales with ``multiscale_test``.
-            batch_data_samples: their metas say how large the image is at every scale.
+            batch_data_samples: their metadata say how large the image is at every scale.
             test_cfg: ``flip_test``, ``multiscale_test`` and ``score_thr`` (poses below are
                 dropped; default 0).
 
@@ -315,7 +316,7 @@ def to_first_scale(poses: Poses, metas: Sequence[dict], scale: int) -> Poses:
         scale: number of the scale.
 
     Raises:
-        ValueError: the metas lack ``scale_factors``.
+        ValueError: the metadata lack ``scale_factors``.
     """
     if scale == 0:
         return poses

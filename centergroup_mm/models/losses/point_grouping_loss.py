@@ -34,7 +34,7 @@ class Persons(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """The person that each center is to describe.
+    """The person that is the target of each center.
 
     ========= =============== ======================================================
     positive  [B x C]         bool, the center is near enough to a person
@@ -51,24 +51,24 @@ class Assignment(NamedTuple):
 
 
 class PointGroupingLoss(nn.Module):
-    """Teaches grouping, shifts, visibility and ranking from annotated poses.
+    """Losses of grouping, refinement, visibility and ranking against annotated poses.
 
-    *Grouping* is taught to every center whose regressed pose resembles a person (OKS above
-    ``min_oks``), several for one person if there are.  The loss is ``-log sum_m p_m q_m`` with
+    *Grouping* is trained for every center whose regressed pose is similar to a person (OKS above
+    ``min_oks``), also for several centers of one person. The loss is ``-log sum_m p_m q_m`` with
     the attention p and the similarity q of candidate m to the labeled keypoint, divided by the
-    highest q: any candidate near enough is right.  Where the keypoints of a center are expected is
-    taught beside it.
+    highest q, so that every candidate close to the keypoint is correct. The expected places of a
+    center's keypoints have a loss too.
 
-    *Quality* is taught to all centers: one center of each person, its owner, is to say how well
-    its pose fits, all others 0, so that poses need little suppression.  The owner is the center
-    for which fit times predicted quality is highest, so that the choice confirms itself (as the
-    Hungarian matching of DETR; the paper matches by distance alone).  The fit is 0 up to OKS 0.45
-    and 1 from 0.95: proportional to the number of OKS thresholds of average precision that the
-    pose passes.
+    *Quality* is trained for all centers. Its target for one center of each person, the owner, is
+    how well its pose fits, and 0 for all others, so that poses need little suppression. The owner
+    is the center with the highest product of fit and predicted quality: as in DETR's matching, the
+    choice depends on the prediction, while the paper matches by distance alone. The fit is 0 up to
+    OKS 0.45 and 1 from 0.95: proportional to the number of OKS thresholds of average precision that
+    the pose passes.
 
     Args:
-        sigmas: the data set's keypoint standard deviations, length K (COCO's OKS constants).
-        min_oks: similarity of regressed pose and person from which grouping is taught.
+        sigmas: the dataset's keypoint standard deviations, length K (COCO's OKS constants).
+        min_oks: smallest OKS of regressed pose and person for which grouping is trained.
         attention_weight, expectation_weight, shift_weight, visibility_weight, similarity_weight,
             quality_weight: factors of the losses.
     """
@@ -96,7 +96,7 @@ class PointGroupingLoss(nn.Module):
 
     @torch.no_grad()
     def assign(self, centers: CenterPeaks, persons: Persons) -> Assignment:
-        """Give every center the person that its regressed pose resembles most."""
+        """Assign to every center the person with the highest OKS to its regressed pose."""
         fit, index = pose_similarity(centers.regressed, *persons, self.sigmas).max(-1)
         positive = (fit > self.min_oks) & centers.valid
         keypoints, labeled, areas = (_take(values, index) for values in persons)
@@ -105,7 +105,7 @@ class PointGroupingLoss(nn.Module):
     def attention_loss(
         self, candidates: Candidates, keypoints: KeypointPeaks, target: Assignment
     ) -> Tensor:
-        """Of the labeled keypoints for which a candidate is near.
+        """Loss of the attention, over labeled keypoints with a candidate nearby.
 
         Args:
             candidates: of one round.
@@ -125,7 +125,7 @@ class PointGroupingLoss(nn.Module):
         return mean_where((best + 1e-6).log() - found, target.labeled & (best > 0.1))
 
     def shift_loss(self, points: Tensor, chosen: Tensor, target: Assignment) -> Tensor:
-        """Distance to the annotation in OKS deviations, where the choice is not hopeless.
+        """Distance to the annotation in units of OKS, over choices that are not too far off.
 
         Args:
             points: refined keypoints [B x C x K x 2].
@@ -156,7 +156,7 @@ class PointGroupingLoss(nn.Module):
     def quality_target(
         self, points: Tensor, quality: Tensor, valid: Tensor, persons: Persons
     ) -> Tensor:
-        """What each center should say of its pose, [B x C]; arguments as of the classes."""
+        """Target of the quality of each center [B x C]; see the class."""
         fit, index = pose_similarity(points, *persons, self.sigmas).max(-1)
         claim = fit * (0.1 + quality.sigmoid()) * valid
         same = index[:, :, None] == index[:, None]
