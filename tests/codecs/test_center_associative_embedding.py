@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 def scene(num_keypoints: int = 17) -> tuple[np.ndarray, np.ndarray]:
-    """Two persons [2 x K x 2] on either side of the input, some joints unlabelled."""
+    """Two persons [2 x K x 2] on either side of the input, some joints unlabeled."""
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(5)), -1).reshape(-1, 2)[:num_keypoints]
     points = grid * (13.0, 17.0) + RNG.uniform(5, 8, (2, num_keypoints, 2))
     points[1, :, 0] += 62

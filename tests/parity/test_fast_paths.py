@@ -60,7 +60,7 @@ def inputs_of(ref: Reference, grouping: Grouping) -> tuple:
 
 
 def compare(poses: Poses, ref: Reference) -> None:
-    """Poses of the file's image within the tolerances of optimised paths."""
+    """Poses of the file's image within the tolerances of optimized paths."""
     valid = poses.valid[0]
     points = stages.to_image(poses.keypoints[0][valid], ref)
     sure = stages.sure_joints(ref, stages.flip_indices_of(ref))[-1]

@@ -99,7 +99,7 @@ def test_far_keypoints_are_matched_unless_told_otherwise():
     assert torch.equal(results[0.3].keypoints[0, 0, 6], results[None].keypoints[0, 0, 6])
 
 
-def test_joints_outside_or_unlabelled_teach_nothing():
+def test_joints_outside_or_unlabeled_teach_nothing():
     codec = OffsetsCodec(input_size=SIZE)
     joints = people(3)
     joints[0, 3] += 1000

@@ -64,7 +64,7 @@ def test_matches_are_those_of_a_plain_loop():
     assert not found.matched[1, :, 2].any()
 
 
-def test_loss_is_the_mean_over_labelled_joints():
+def test_loss_is_the_mean_over_labeled_joints():
     offsets = torch.zeros(1, 2, 3, 2, requires_grad=True)
     targets = torch.full((1, 2, 3, 2), 4.0)
     targets[0, 0, 0] = torch.tensor([10.0, 20.0])

@@ -172,7 +172,7 @@ def test_merging_with_ones_own_mirror_changes_nothing():
     assert torch.allclose(merged.center, center)
 
 
-def test_refinement_moves_to_the_higher_neighbour():
+def test_refinement_moves_to_the_higher_neighbor():
     maps = torch.zeros(1, 1, 9, 9)
     maps[0, 0, 4, 5] = 0.5
     points = torch.tensor([[[[4.0, 4.0]], [[0.0, 8.0]]]])
