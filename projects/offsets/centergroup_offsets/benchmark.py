@@ -33,6 +33,7 @@ class OffsetsBaseline:
             loss=dict(type='OffsetsLoss'),
             decoder=dict(type='OffsetsCodec', input_size=head.decoder.input_size),
             num_slots=head.get('num_slots', 30),
+            metainfo=head.get('metainfo'),
         )
         self.head = self.head.to(device).eval()
 
