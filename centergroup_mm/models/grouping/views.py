@@ -41,7 +41,8 @@ def merge_heatmaps(
     for levels in scales:
         maps = merge_heatmap_levels(levels)  # [V B x T x h x w] of the finest level
         if flip_types is not None:
-            original, flipped = maps.chunk(2)
+            half = maps.shape[0] // 2  # chunk(2) would fix the batch size of an exported graph
+            original, flipped = maps[:half], maps[half:]
             maps = (original + mirror_heatmaps(flipped, flip_types)) / 2
         if maps.shape[-2:] != size:
             maps = F.interpolate(maps, size=size, mode='bilinear', align_corners=False)
