@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 from mmengine.logging import MMLogger
+from torch import nn
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm import zoo
@@ -46,7 +48,9 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_model(config: str, checkpoint: str | None, device: str):
+def load_model(
+    config: str = str(CONFIG), checkpoint: str | None = None, device: str = 'cpu'
+) -> nn.Module:
     """Build the model with all of its weights, or say in one line what does not fit."""
     from mmpose.apis import init_model  # after centergroup_mm, see compat.py
 
@@ -58,10 +62,34 @@ def load_model(config: str, checkpoint: str | None, device: str):
     return model.to(device)
 
 
-def main() -> None:
-    """Load, infer, draw."""
+def draw_people(
+    model: nn.Module, image: np.ndarray, score_thr: float = 0.3, visible_thr: float = 0.3
+) -> tuple[np.ndarray, int, float]:
+    """Find people in an image and draw them.
+
+    Args:
+        model: result of :func:`load_model`.
+        image: [H x W x 3] uint8, BGR.
+        score_thr: least score of a pose.
+        visible_thr: least score of a keypoint that is drawn.
+
+    Returns:
+        the drawing [H x W x 3], the number of people, and the seconds that finding them took.
+    """
     from mmpose.apis import inference_bottomup
 
+    clock = time.perf_counter()
+    found = inference_bottomup(model, image)[0].pred_instances
+    seconds = time.perf_counter() - clock
+    kept = found.bbox_scores >= score_thr
+    visible = found.keypoint_scores[kept] >= visible_thr
+    links = model.dataset_meta['skeleton_links']
+    drawn = draw_poses(image, found.keypoints[kept], visible, links, scale=1.0)
+    return drawn, int(kept.sum()), seconds
+
+
+def main() -> None:
+    """Load, infer, draw."""
     args = parse_args()
     folder = Path(args.out)
     outputs = [folder / f'{Path(image).stem}_poses.jpg' for image in args.images]
@@ -71,7 +99,6 @@ def main() -> None:
     if len(set(outputs)) < len(outputs):
         raise UserError('two of the images have one name: draw them into folders of their own')
     model = load_model(args.config, args.checkpoint, args.device)
-    links = model.dataset_meta['skeleton_links']
     folder.mkdir(parents=True, exist_ok=True)
     unreadable = 0
     for path, out in zip(args.images, outputs, strict=True):
@@ -80,16 +107,10 @@ def main() -> None:
             sys.stderr.write(f'{path}: not a readable image, left out\n')
             unreadable += 1
             continue
-        clock = time.perf_counter()
-        found = inference_bottomup(model, image)[0].pred_instances
-        seconds = time.perf_counter() - clock
-        kept = found.bbox_scores >= args.score_thr
-        visible = found.keypoint_scores[kept] >= args.visible_thr
-        drawn = draw_poses(image, found.keypoints[kept], visible, links, scale=1.0)
+        drawn, people, seconds = draw_people(model, image, args.score_thr, args.visible_thr)
         if not cv2.imwrite(str(out), drawn):
             raise UserError(f'{out} cannot be written')
-        people = f'{kept.sum()} {"person" if kept.sum() == 1 else "people"}'
-        print(f'{out}: {people} in {seconds:.2f} s', flush=True)
+        print(f'{out}: {people} {"person" if people == 1 else "people"} in {seconds:.2f} s')
     if unreadable:
         raise UserError(f'{unreadable} of {len(args.images)} images could not be read')
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from demo import draw_people, load_model
+from matplotlib import cbook
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -192,13 +194,27 @@ def main() -> None:
     )
     seconds['evaluation'] = time.time() - clock
 
-    step(4, 'drawing')
+    step(4, 'drawing, and the model of the package on a photograph')
     sheets = [
         draw(cfg, 'demo_val', demo_results, args.pictures, meta),
         draw(cfg, 'full_val', full_results, args.pictures, meta),
         draw_curves(cfg.work_dir, Path(cfg.work_dir) / 'losses.png'),
+        draw_photograph(Path(cfg.work_dir) / 'photograph_poses.jpg'),
     ]
     summarize(cfg, demo, full, crowd, seconds, sheets)
+
+
+def draw_photograph(out: Path) -> Path:
+    """Poses that the trained model of the package finds in a photograph.
+
+    The photograph is matplotlib's, Rear Admiral Grace Hopper, in the public domain.
+    """
+    with cbook.get_sample_data('grace_hopper.jpg') as file:
+        image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    drawn, people, seconds = draw_people(load_model(), image)
+    cv2.imwrite(str(out), drawn)
+    print(f'  {people} {"person" if people == 1 else "people"} in {seconds:.2f} s: {out}')
+    return out
 
 
 def cfg_meta(runner: Runner) -> dict:
