@@ -1,0 +1,188 @@
+"""What the photograph model costs, beside its detector's own decode and W32, in one run.
+
+    python projects/photographs/benchmark.py --json FILE
+
+Everything is timed in alternation on one photograph in the public domain (matplotlib's), alone and
+as a group of twenty people, and given as medians and ratios with an interval of nine tenths by
+bootstrap.  An image is timed from uint8 pixels of the network's size to poses.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from matplotlib import cbook
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
+from benchmarking.clock import alternate
+
+from centergroup_mm import zoo
+from centergroup_mm.checkpoints.load import check_model_weights, missing_weights
+from centergroup_mm.deploy.check import open_session
+from centergroup_mm.deploy.export import export_onnx, export_program
+from centergroup_mm.deploy.load import load_graph
+from centergroup_mm.utils import cli
+from centergroup_mm.utils.checks import load_config
+from centergroup_mm.utils.errors import run_tool
+from centergroup_mm.utils.memory import keep_freed_memory
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = (256, 384, 512)
+
+
+def group(people: int) -> np.ndarray:
+    """A photograph with so many people side by side, [H x W x 3] BGR."""
+    with cbook.get_sample_data('grace_hopper.jpg') as file:
+        one = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    columns = int(np.ceil(people**0.5))
+    rows = -(-people // columns)
+    return np.tile(one, (rows, columns, 1))
+
+
+def squared(image: np.ndarray, side: int) -> np.ndarray:
+    """The image at one size, whatever its shape, so that inputs differ in their people alone."""
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def build(name: str, weights: Path | None, options: dict | None = None) -> nn.Module:
+    """Build a model of a config in evaluation mode; of the weights it takes what it has."""
+    init_default_scope('mmpose')
+    cfg = load_config(str(ROOT / 'configs' / f'{name}.py'))
+    cli.apply_options(cfg, options or {})
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    if weights is not None:
+        check_model_weights(model, str(weights))
+    return model
+
+
+def detector_alone(ours: nn.Module) -> nn.Module:
+    """The detector of the photograph model with its own decode."""
+    model = build('movenet_coco', None)
+    state = {
+        name.replace('head.detector.', 'head.', 1): value
+        for name, value in ours.state_dict().items()
+        if name.startswith(('backbone.', 'neck.', 'head.detector.'))
+    }
+    _, absent, _ = missing_weights(model, state)
+    assert not absent, absent
+    return model
+
+
+def prediction(model: nn.Module, image: np.ndarray, side: int) -> Callable[[], Any]:
+    """From pixels of the network input to poses."""
+    pixels = torch.from_numpy(squared(image, side)).permute(2, 0, 1).contiguous()
+    height = width = side
+    meta = dict(
+        input_size=(width, height),
+        input_center=np.array([width, height]) / 2,
+        input_scale=np.array([width, height], dtype=float),
+        ori_shape=(height, width),
+        img_shape=(height, width),
+        flip_indices=[0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15],
+    )
+
+    @torch.no_grad()
+    def predict() -> Any:
+        return model.test_step(dict(inputs=[pixels], data_samples=[PoseDataSample(metainfo=meta)]))
+
+    return predict
+
+
+def onnx_predictions(image: np.ndarray) -> dict[str, Callable[[], Any]]:
+    """The exported photograph model at several sizes."""
+    cfg = load_config(str(ROOT / 'configs' / f'{zoo.PHOTOGRAPHS}.py'))
+    graph, metadata = load_graph(cfg, str(zoo.weights_of(zoo.PHOTOGRAPHS)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / 'photographs.onnx')
+        export_onnx(export_program(graph), path, metadata)
+        session = open_session(path)
+    calls = {}
+    for side in SIZES:
+        box = np.array([[0, 0, side, side]], np.float32)
+        feed = {'image': squared(image, side)[None], 'content': box}
+        calls[f'ours, ONNX Runtime, {side}'] = lambda feed=feed: session.run(None, feed)
+    return calls
+
+
+def ratio(above: list[float], below: list[float]) -> tuple[float, float, float]:
+    """Ratio of medians, and an interval of nine tenths by bootstrap over rounds."""
+    random = np.random.default_rng(0)
+    pairs = np.array([above, below])
+    picks = random.integers(0, pairs.shape[1], (2000, pairs.shape[1]))
+    medians = np.median(pairs[:, picks], axis=-1)
+    low, high = np.quantile(medians[0] / medians[1], (0.05, 0.95))
+    return float(np.median(above) / np.median(below)), float(low), float(high)
+
+
+def processor() -> str:
+    """Name of the processor, as Linux gives it."""
+    for line in Path('/proc/cpuinfo').read_text().splitlines():
+        if line.startswith('model name'):
+            return line.split(':', 1)[1].strip()
+    return platform.processor()
+
+
+def main() -> None:
+    """Time and report."""
+    parser = cli.make_parser(__doc__ or '')
+    parser.add_argument('--repeats', type=int, default=20, help='rounds, default %(default)s')
+    parser.add_argument('--threads', type=int, default=2, help='of each call, default %(default)s')
+    parser.add_argument('--json', help='also write the seconds of every round here')
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    keep_freed_memory()
+    ours = build(zoo.PHOTOGRAPHS, zoo.weights_of(zoo.PHOTOGRAPHS))
+    own = detector_alone(ours)
+    one, many = group(1), group(20)
+    calls = {f'ours, {side}, 1 person': prediction(ours, one, side) for side in SIZES} | {
+        f"detector's own decode, {side}, 1 person": prediction(own, one, side) for side in SIZES
+    }
+    calls['ours, 512, 20 people'] = prediction(ours, many, 512)
+    calls["detector's own decode, 512, 20 people"] = prediction(own, many, 512)
+    calls |= onnx_predictions(one)
+    w32 = build('centergroup_w32_coco', None, {'model.test_cfg.flip_test': False})
+    calls['W32, random weights, no flip, 512'] = prediction(w32, one, 512)
+    seconds = alternate(calls, args.repeats)
+    print(
+        f'{processor()}, {args.threads} threads, torch {torch.__version__}, '
+        f'medians of {args.repeats} rounds in alternation'
+    )
+    for name, values in seconds.items():
+        print(f'{name:40} {1000 * np.median(values):7.1f} ms {1 / np.median(values):6.1f} images/s')
+    for label, above, below in (
+        (
+            'ours / own decode, 512, 1 person',
+            'ours, 512, 1 person',
+            "detector's own decode, 512, 1 person",
+        ),
+        (
+            'ours / own decode, 512, 20 people',
+            'ours, 512, 20 people',
+            "detector's own decode, 512, 20 people",
+        ),
+        ('ours, 20 people / 1 person, 512', 'ours, 512, 20 people', 'ours, 512, 1 person'),
+        ('W32 / ours, 512', 'W32, random weights, no flip, 512', 'ours, 512, 1 person'),
+        ('ours, torch / ONNX Runtime, 512', 'ours, 512, 1 person', 'ours, ONNX Runtime, 512'),
+    ):
+        value, low, high = ratio(seconds[above], seconds[below])
+        print(f'{label:40} {value:7.3f} ({low:.3f} to {high:.3f})')
+    if args.json:
+        Path(args.json).write_text(json.dumps(seconds, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    sys.exit(run_tool(main))
