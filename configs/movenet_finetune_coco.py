@@ -9,13 +9,7 @@
 # A dataset in COCO's format that lies elsewhere:
 # train_dataloader.dataset.data_root=PATH train_dataloader.dataset.ann_file=person_keypoints.json
 # train_dataloader.dataset.data_prefix.img=images, and the same for val_dataloader.
-# No weights that ship come from here. A trial of this recipe outside of the runner (backbone
-# frozen, 900 steps of 4 images, 1,894 photographs of COCO, the halves of some pairs of images
-# put together, 211 others held out) was not clearly better than the released weights: the
-# ceiling of AP, with perfect grouping and ranking of the detected joints, rose from .536 to .541,
-# of which AP50 from .782 to .812, and the AP of the one-shot poses fell from .315 to .284. The
-# mean of both sets of weights had .545 and .306. Training the backbone took 1 s an image on the
-# CPU at hand and was not tried for more than a few steps.
+# No weights that ship come from here: the photograph model uses the detector as released.
 _base_ = [
     './_base_/datasets/coco_512.py', './_base_/models/movenet.py', './_base_/default_runtime.py'
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from centergroup_mm.models.grouping import GroupingOutput, Proposals
 from centergroup_mm.models.losses.centergroup_loss import CenterGroupLoss
+from centergroup_mm.utils.skeleton import fill_sigmas, read_metainfo
 
 from .loss_parts import PREDICTED, TARGETS, TERMS, check_targets, check_terms, persons_of
 from .models import config_of
@@ -71,10 +72,10 @@ def check(ref: Reference) -> None:
 def build_loss(name: str, min_oks: float) -> CenterGroupLoss:
     """The loss of a config, with the greedy matching of the reference values."""
     init_default_scope('mmpose')
-    cfg = config_of(name).model.head.loss
-    return MODELS.build(
-        {**cfg, 'min_oks': min_oks, 'assigner': {**cfg.assigner, 'matching': 'greedy'}}
-    )
+    head = config_of(name).model.head
+    loss = fill_sigmas(head.loss, read_metainfo(head.metainfo))
+    assigner = {**loss['assigner'], 'matching': 'greedy'}
+    return MODELS.build({**loss, 'min_oks': min_oks, 'assigner': assigner})
 
 
 def slots(values: Tensor, batch: Tensor, num_images: int, axis: int = 0) -> Tensor:
