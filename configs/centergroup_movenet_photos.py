@@ -1,48 +1,15 @@
-# CenterGroup on MoveNet MultiPose for photographs, COCO, long side 512: the model that comes with
-# the package. The detector stays as released; the grouping is trained on its proposals.
+# The photograph model that comes with the package: centergroup_movenet_coco.py, trained on other
+# photographs (centergroup_mm/zoo/centergroup_movenet_photos.md says which). Datasets in COCO's
+# format, with annotations in PATH/person_keypoints.json and images in PATH/images, are named on
+# the command line:
 #
-#   python tools/convert_checkpoint.py movenet-multipose.json checkpoints/movenet.pth \
-#       --config configs/movenet_coco.py
-#   python tools/train_grouping.py configs/centergroup_movenet_photos.py checkpoints/movenet.pth
-#   python tools/test.py configs/centergroup_movenet_photos.py work_dirs/grouping.pth
-#
-# A dataset in COCO's format that lies elsewhere, with its annotations in
-# PATH/person_keypoints.json and its images in PATH/images:
-#
-#   --cfg-options test_dataloader.dataset.data_root=PATH \
+#   python tools/train_grouping.py configs/centergroup_movenet_photos.py checkpoints/movenet.pth \
+#       --cfg-options grouping_dataloader.dataset.data_root=PATH \
+#       grouping_dataloader.dataset.ann_file=person_keypoints.json \
+#       grouping_dataloader.dataset.data_prefix.img=images
+#   python tools/test.py configs/centergroup_movenet_photos.py CHECKPOINT.pth --cfg-options \
+#       test_dataloader.dataset.data_root=PATH \
 #       test_dataloader.dataset.ann_file=person_keypoints.json \
 #       test_dataloader.dataset.data_prefix.img=images \
 #       test_evaluator.ann_file=PATH/person_keypoints.json
-_base_ = [
-    './_base_/datasets/coco_512.py', './_base_/models/movenet.py', './_base_/default_runtime.py'
-]
-
-model = dict(
-    head=dict(
-        type='PointCenterGroupHead',
-        metainfo=_base_.dataset_type,
-        detector=dict(type='MoveNetHead'),
-        in_channels=64 + 32 + 24 + 24,  # the levels of the pyramid
-        train_detector=False),
-    # Flip test and scales are merged as poses, see centergroup_movenet_photos_ms.py.
-    test_cfg=dict(flip_test=False, score_thr=0.0))
-
-# tools/train_grouping.py runs the frozen detector on views of these images.
-grouping_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='RandomFlip', direction='horizontal'),
-    dict(type='RandomLongSide', shortest=288, longest=736),
-    dict(type='PhotometricDistortion')
-]
-grouping_dataloader = dict(
-    dataset=dict(_base_.train_dataloader.dataset, pipeline=grouping_pipeline))
-train_dataloader = None
-
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='ResizeLongSide', long_side=512), _base_.pack_for_test
-]
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = val_dataloader
-val_cfg = dict()
-test_cfg = dict()
+_base_ = ['./centergroup_movenet_coco.py']
