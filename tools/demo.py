@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
         '--score-thr', type=float, default=0.3, help='least score of a pose, default 0.3'
     )
     parser.add_argument(
-        '--visible-thr', type=float, default=0.3, help='least score of a keypoint, default 0.3'
+        '--visible-thr', type=float, default=0.5, help='least score of a keypoint, default 0.5'
     )
     parser.add_argument('--config', default=str(CONFIG), help='default: the photograph model')
     parser.add_argument('--checkpoint', help='default: the weights in the package')
@@ -56,14 +56,14 @@ def load_model(
 
     MMLogger.get_instance('mmengine').setLevel('ERROR')
     cfg = load_config(config)
-    path = checkpoint or str(zoo.weights_of(Path(config).stem))
+    path = checkpoint or str(zoo.weights_of(Path(config).stem.removesuffix('_ms')))
     model = init_model(cfg, None, device='cpu')
     check_model_weights(model, path)
     return model.to(device)
 
 
 def draw_people(
-    model: nn.Module, image: np.ndarray, score_thr: float = 0.3, visible_thr: float = 0.3
+    model: nn.Module, image: np.ndarray, score_thr: float = 0.3, visible_thr: float = 0.5
 ) -> tuple[np.ndarray, int, float]:
     """Find people in an image and draw them.
 
