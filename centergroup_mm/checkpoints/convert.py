@@ -168,8 +168,8 @@ def convert(
         has, see ``untrained``.
 
     Raises:
-        UserError: it is of another kind, joint set or width than the model, incomplete, or has
-            tensors that nobody knows.
+        UserError: it is of another kind, set of keypoints or width than the model, it is
+            incomplete, or it has unknown tensors.
     """
     names = {name: canonical(name) for name in weights}
     result = Conversion(recognize(names.values(), source))
