@@ -63,10 +63,12 @@ def format_report(result: Mapping[str, Any]) -> str:
         f'torch {given["torch"]}',
         'milliseconds a batch: median ± half the range between the quartiles',
     ]
-    labels = dict(_LABELS)
-    if result['baseline']:
-        name = result['baseline']['name']
-        labels[name] = f'merged maps to poses, {name}'
+    labels: dict[str, str] = {}
+    for name, label in _LABELS.items():
+        labels[name] = label
+        if name == 'ae_decode' and result['baseline']:
+            other = result['baseline']['name']
+            labels[other] = f'{_LABELS["grouping"]}, {other}'
     for group in result['inference']:
         lines += ['', *_group(group, labels)]
     lines += ['', f'training, batch {given["batch_train"]}']
