@@ -227,7 +227,7 @@ def test_models_that_make_no_graph_are_named():
         InferenceGraph(model, flip, 'int8')
     with pytest.raises(ValueError, match='needs flip_indices'):
         InferenceGraph(model)
-    with pytest.raises(ValueError, match='CenterGroupHead only'):
+    with pytest.raises(ValueError, match='only a model with a CenterGroupHead'):
         InferenceGraph(model.backbone, flip)
     model.test_cfg['multiscale_test'] = True
     with pytest.raises(ValueError, match='one scale'):

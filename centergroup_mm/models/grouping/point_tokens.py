@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...compat import is_traced
 from .embedding import MLP
 from .encoder import EncoderLayer
 from .point_proposals import CenterPeaks, KeypointPeaks
+from .sampling import bilinear_corners
 
 
 class PointFeatures(NamedTuple):
@@ -61,11 +63,25 @@ def sample_cells(maps: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         [B x P x S]; points beyond the border get the value at the border.
     """
+    if is_traced():
+        return _gather_cells(maps.float(), points, size)
     grid = torch.stack([points[..., 0] / size[1], points[..., 1] / size[0]], -1) * 2 - 1
     values = F.grid_sample(
         maps.float(), grid[:, :, None], mode='bilinear', padding_mode='border', align_corners=False
     )
     return values[..., 0].transpose(1, 2)
+
+
+def _gather_cells(maps: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
+    """As :func:`sample_cells`, without ``grid_sample``, which takes many minutes to export."""
+    height, width = maps.shape[-2:]
+    # the middle of a cell is at one half here, and at a whole number there
+    index, weight = bilinear_corners(points - 0.5, size, (height, width))
+    image = torch.arange(maps.shape[0], device=maps.device)[:, None, None]
+    cells = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+    values = cells.index_select(0, (index + image * (height * width)).flatten())
+    values = values.view(*index.shape, maps.shape[1])  # [B x P x 4 x S]
+    return (values * weight[..., None]).sum(2)
 
 
 def sine_encoding(points: Tensor, channels: int) -> Tensor:

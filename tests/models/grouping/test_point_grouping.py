@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from centergroup_mm.models.grouping import point_tokens
 from centergroup_mm.models.grouping.candidate_attention import choose
 from centergroup_mm.models.grouping.geometry import RegressedDistance, distance_logits
 from centergroup_mm.models.grouping.point_grouping import PointGrouping
@@ -248,3 +249,11 @@ def test_images_without_people_teach_quality_alone():
     assert {name for name, value in losses.items() if value > 0} == {'loss_quality'}
     sum(losses.values()).backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_sampling_reads_the_same_in_a_traced_graph():
+    maps = torch.randn(2, 5, 6, 9)
+    points = torch.rand(2, 30, 2) * 60 - 10
+    eager = point_tokens.sample_cells(maps, points, (24, 36))
+    traced = point_tokens._gather_cells(maps, points, (24, 36))
+    assert torch.allclose(eager, traced, atol=1e-5)
