@@ -160,5 +160,6 @@ def test_multiscale_configs_differ_in_the_test_alone(name):
         several[loader].dataset.pipeline = single[loader].dataset.pipeline = None
     assert several.model.test_cfg.multiscale_test and not single.model.test_cfg.multiscale_test
     single.model.test_cfg.multiscale_test = True
-    several.pop('val_pipeline'), single.pop('val_pipeline')
+    for helper in ('val_pipeline', 'load_image', 'resize', 'pack'):
+        several.pop(helper, None), single.pop(helper, None)
     assert several._cfg_dict == single._cfg_dict
