@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,33 @@ def test_the_demo_needs_no_config_and_replaces_nothing_unasked(tmp_path):
     again = run_demo('portrait.png', cwd=tmp_path)
     assert again.returncode == 2 and 'exists: pass --overwrite' in again.stderr
     assert cv2.imread(str(tmp_path / 'portrait_poses.jpg')).shape == (600, 512, 3)
+
+
+@pytest.mark.slow
+def test_one_file_finds_what_the_model_finds(model, tmp_path):
+    """Exported with the grouping inside, and run without PyTorch at two sizes."""
+    from mmpose.apis import inference_bottomup
+
+    from centergroup_mm.deploy.export import CAN_WRITE_ONNX, export_onnx, export_program
+    from centergroup_mm.deploy.load import load_graph
+    from centergroup_mm.utils.checks import load_config
+
+    if not CAN_WRITE_ONNX:
+        pytest.skip('this torch cannot write ONNX files')
+    graph, metadata = load_graph(load_config(str(CONFIG)), str(zoo.weights_of(zoo.PHOTOGRAPHS)))
+    path = tmp_path / 'photographs.onnx'
+    export_onnx(export_program(graph), str(path), metadata)
+    images = {'tall': portrait(), 'wide': np.tile(portrait(), (1, 2, 1))}
+    for name, image in images.items():
+        cv2.imwrite(str(tmp_path / f'{name}.png'), image)
+        command = [sys.executable, str(ROOT / 'tools' / 'run_onnx.py'), str(path)]
+        command += [str(tmp_path / f'{name}.png'), '--out', str(tmp_path / 'out')]
+        subprocess.run(command, check=True, capture_output=True)
+        poses = json.loads((tmp_path / 'out' / f'{name}.json').read_text())['poses']
+        found = inference_bottomup(model, image)[0].pred_instances
+        order = [i for i in found.bbox_scores.argsort()[::-1] if found.bbox_scores[i] >= THRESHOLD]
+        assert len(poses) == len(order) >= 1
+        for pose, i in zip(poses, order, strict=True):
+            assert pose['score'] == pytest.approx(found.bbox_scores[i], abs=1e-3)
+            points = np.array(pose['keypoints'])[:, :2]
+            np.testing.assert_allclose(points, found.keypoints[i], atol=0.05)
