@@ -4,7 +4,7 @@
 #   python tools/test.py configs/centergroup_movenet_photos_ms.py CHECKPOINT.pth
 _base_ = ['./centergroup_movenet_photos.py']
 
-model = dict(test_cfg=dict(flip_test=True, multiscale_test=True))
+model = dict(type='MixedSizePoseEstimator', test_cfg=dict(flip_test=True, multiscale_test=True))
 load_image, resize, pack = _base_.val_pipeline
 val_pipeline = [
     load_image,

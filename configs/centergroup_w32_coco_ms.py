@@ -3,7 +3,7 @@
 #   python tools/test.py configs/centergroup_w32_coco_ms.py CHECKPOINT.pth
 _base_ = ['./centergroup_w32_coco.py']
 
-model = dict(test_cfg=dict(multiscale_test=True))
+model = dict(type='MixedSizePoseEstimator', test_cfg=dict(multiscale_test=True))
 load_image, resize, pack = _base_.val_pipeline
 val_pipeline = [
     load_image,

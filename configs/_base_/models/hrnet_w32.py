@@ -1,7 +1,8 @@
 # HRNet-W32 with one output at 1/4 of the input.
 model = dict(
-    # as BottomupPoseEstimator, and test images of each size run by themselves
-    type='MixedSizePoseEstimator',
+    # For test batches of images of several sizes: model.type=MixedSizePoseEstimator. MMPose's
+    # inferencer applies its threshold of scores to models of this type alone.
+    type='BottomupPoseEstimator',
     data_preprocessor=dict(
         # as PoseDataPreprocessor, and takes the images of a multi-scale test
         type='CenterGroupDataPreprocessor',

@@ -1,6 +1,6 @@
 # MoveNet MultiPose: MobileNetV2 and a feature pyramid, 4.7 million parameters with its heads.
 model = dict(
-    type='MixedSizePoseEstimator',
+    type='BottomupPoseEstimator',
     data_preprocessor=dict(
         type='CenterGroupDataPreprocessor',
         # The released graph multiplies by 1/127.5 rounded to half precision and subtracts 1.
