@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
+import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -24,9 +26,13 @@ import centergroup_mm
 from centergroup_mm import zoo
 from centergroup_mm.checkpoints.load import check_fit
 from centergroup_mm.evaluation.average_precision import coco_numbers
+from centergroup_mm.evaluation.reliability import judge_poses, reliability
 from centergroup_mm.utils import cli
 from centergroup_mm.utils.checks import load_config
 from centergroup_mm.utils.errors import UserError, run_tool
+
+matplotlib.use('Agg')
+from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[2]
 #: images by their number of annotated persons
@@ -143,6 +149,31 @@ def measure(results: list[dict], annotations: Path, sigmas: list[float]) -> dict
     return numbers
 
 
+def report_scores(results: list[dict], annotations: Path, sigmas: list[float], out: Path) -> str:
+    """What the scores of a row mean, as text, and as a reliability curve in a picture."""
+    scores, right, persons = judge_poses(annotations, results, sigmas)
+    lines = []
+    for threshold in (0.3, 0.5):
+        kept = scores >= threshold
+        lines.append(
+            f'at {threshold}: precision {right[kept].mean():.2f}, '
+            f'recall {right[kept].sum() / persons:.2f}'
+        )
+    rows = reliability(scores, right, np.linspace(0, 1, 11))
+    lines += [
+        f'scores from {low:.1f} to {high:.1f}: {number} poses, said {said:.2f}, right {true:.2f}'
+        for low, high, number, said, true in rows
+    ]
+    figure, axes = plt.subplots(figsize=(4, 4))
+    axes.plot([0, 1], [0, 1], color='gray', linewidth=1)
+    axes.plot([row[3] for row in rows], [row[4] for row in rows], marker='o')
+    axes.set_xlabel('score of the pose')
+    axes.set_ylabel('share of right poses (OKS 0.5)')
+    figure.savefig(out, bbox_inches='tight', dpi=120)
+    plt.close(figure)
+    return '\n'.join(lines)
+
+
 def as_table(table: dict[str, dict[str, float]]) -> str:
     """A Markdown table, numbers as COCO prints them."""
     columns = list(next(iter(table.values())))
@@ -173,6 +204,9 @@ def main() -> None:
             continue
         results = run_row(rows[key], data, weights, folder / key)
         table[rows[key].name] = measure(results, annotations, list(sigmas))
+        if rows[key].weights == 'zoo':
+            picture = folder / f'{key}_reliability.png'
+            print(report_scores(results, annotations, list(sigmas), picture))
         print(f'{rows[key].name}: AP {table[rows[key].name]["AP"]:.3f}', flush=True)
     if not table:
         raise UserError('no row could be run')
