@@ -1,6 +1,8 @@
-"""What the photograph model costs, beside its detector's own decode and W32, in one run.
+r"""What the photograph model costs, beside its detector's own decode and W32, in one run.
 
-    python projects/photographs/benchmark.py --json FILE
+    python tools/export_onnx.py configs/centergroup_movenet_photos.py \
+        centergroup_mm/zoo/centergroup_movenet_photos-SHA.pth photographs.onnx
+    python projects/photographs/benchmark.py --onnx photographs.onnx
 
 Everything is timed in alternation on one photograph in the public domain (matplotlib's), alone and
 as a group of twenty people, and given as medians and ratios with an interval of nine tenths by
@@ -12,7 +14,6 @@ from __future__ import annotations
 import json
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,6 @@ from benchmarking.clock import alternate
 from centergroup_mm import zoo
 from centergroup_mm.checkpoints.load import check_model_weights, missing_weights
 from centergroup_mm.deploy.check import open_session
-from centergroup_mm.deploy.export import export_onnx, export_program
-from centergroup_mm.deploy.load import load_graph
 from centergroup_mm.utils import cli
 from centergroup_mm.utils.checks import load_config
 from centergroup_mm.utils.errors import run_tool
@@ -102,14 +101,9 @@ def prediction(model: nn.Module, image: np.ndarray, side: int) -> Callable[[], A
     return predict
 
 
-def onnx_predictions(image: np.ndarray) -> dict[str, Callable[[], Any]]:
+def onnx_predictions(path: str, image: np.ndarray) -> dict[str, Callable[[], Any]]:
     """The exported photograph model at several sizes."""
-    cfg = load_config(str(ROOT / 'configs' / f'{zoo.PHOTOGRAPHS}.py'))
-    graph, metadata = load_graph(cfg, str(zoo.weights_of(zoo.PHOTOGRAPHS)))
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / 'photographs.onnx')
-        export_onnx(export_program(graph), path, metadata)
-        session = open_session(path)
+    session = open_session(path)
     calls = {}
     for side in SIZES:
         box = np.array([[0, 0, side, side]], np.float32)
@@ -141,6 +135,7 @@ def main() -> None:
     parser = cli.make_parser(__doc__ or '')
     parser.add_argument('--repeats', type=int, default=20, help='rounds, default %(default)s')
     parser.add_argument('--threads', type=int, default=2, help='of each call, default %(default)s')
+    parser.add_argument('--onnx', help='file of tools/export_onnx.py, for its rows')
     parser.add_argument('--json', help='also write the seconds of every round here')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -153,7 +148,8 @@ def main() -> None:
     }
     calls['ours, 512, 20 people'] = prediction(ours, many, 512)
     calls["detector's own decode, 512, 20 people"] = prediction(own, many, 512)
-    calls |= onnx_predictions(one)
+    if args.onnx:
+        calls |= onnx_predictions(args.onnx, one)
     w32 = build('centergroup_w32_coco', None, {'model.test_cfg.flip_test': False})
     calls['W32, random weights, no flip, 512'] = prediction(w32, one, 512)
     seconds = alternate(calls, args.repeats)
@@ -178,6 +174,8 @@ def main() -> None:
         ('W32 / ours, 512', 'W32, random weights, no flip, 512', 'ours, 512, 1 person'),
         ('ours, torch / ONNX Runtime, 512', 'ours, 512, 1 person', 'ours, ONNX Runtime, 512'),
     ):
+        if below not in seconds:
+            continue
         value, low, high = ratio(seconds[above], seconds[below])
         print(f'{label:40} {value:7.3f} ({low:.3f} to {high:.3f})')
     if args.json:
