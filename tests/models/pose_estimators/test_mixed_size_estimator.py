@@ -159,6 +159,8 @@ def test_multiscale_configs_differ_in_the_test_alone(name):
         assert theirs.pop('type') == 'PackPoseInputs' and pack == theirs
         several[loader].dataset.pipeline = single[loader].dataset.pipeline = None
     assert several.model.test_cfg.multiscale_test and not single.model.test_cfg.multiscale_test
+    assert several.model.type == 'MixedSizePoseEstimator'
+    single.model.type = several.model.type
     single.model.test_cfg.multiscale_test = True
     for helper in ('val_pipeline', 'load_image', 'resize', 'pack'):
         several.pop(helper, None), single.pop(helper, None)
