@@ -6,7 +6,8 @@
 #   python tools/train_grouping.py configs/centergroup_movenet_coco.py checkpoints/movenet.pth
 #   python tools/test.py configs/centergroup_movenet_coco.py work_dirs/grouping.pth
 _base_ = [
-    './_base_/datasets/coco_512.py', './_base_/models/movenet.py', './_base_/default_runtime.py'
+    './_base_/datasets/coco_long_side_512.py', './_base_/models/movenet.py',
+    './_base_/default_runtime.py'
 ]
 
 model = dict(
@@ -29,12 +30,3 @@ grouping_pipeline = [
 grouping_dataloader = dict(
     dataset=dict(_base_.train_dataloader.dataset, pipeline=grouping_pipeline))
 train_dataloader = None
-
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='ResizeLongSide', long_side=512), _base_.pack_for_test
-]
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = val_dataloader
-val_cfg = dict()
-test_cfg = dict()

@@ -15,18 +15,10 @@
 #       test_dataloader.dataset.data_prefix.img=images \
 #       test_evaluator.ann_file=PATH/person_keypoints.json
 _base_ = [
-    './_base_/datasets/coco_512.py', './_base_/models/movenet.py', './_base_/default_runtime.py'
+    './_base_/datasets/coco_long_side_512.py', './_base_/models/movenet.py',
+    './_base_/default_runtime.py'
 ]
 
 codec = dict(type='MoveNetCodec', input_size=(512, 512), max_people=20)
 model = dict(head=dict(type='MoveNetHead', metainfo=_base_.dataset_type, decoder=codec))
-
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='ResizeLongSide', long_side=512), _base_.pack_for_test
-]
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = val_dataloader
-val_cfg = dict()
-test_cfg = dict()
 train_dataloader = None

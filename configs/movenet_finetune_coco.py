@@ -11,7 +11,8 @@
 # train_dataloader.dataset.data_prefix.img=images, and the same for val_dataloader.
 # No weights that ship come from here: the photograph model uses the detector as released.
 _base_ = [
-    './_base_/datasets/coco_512.py', './_base_/models/movenet.py', './_base_/default_runtime.py'
+    './_base_/datasets/coco_long_side_512.py', './_base_/models/movenet.py',
+    './_base_/default_runtime.py'
 ]
 
 load_from = 'checkpoints/movenet.pth'
@@ -41,18 +42,11 @@ train_pipeline = [
     dict(type='CrowdHeatmapMask', downsample=(4, ), label_downsample=(4, )),
     dict(type='PackPoseInputs')
 ]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='ResizeLongSide', long_side=512), _base_.pack_for_test
-]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = val_dataloader
 
 # Folding the batch norms has left layers whose weights are 0.0005 and others whose are 2 (root
-# mean square), so that the same step for all destroys the network: with Adam at 5e-4 the loss
-# rises twentyfold in 20 steps. Adafactor (torch 2.5 or newer)
-# steps in proportion to the weights of each layer.
+# mean square), so that one step size for all destroys the network. Adafactor (torch 2.5 or
+# newer) steps in proportion to the weights of each layer.
 optim_wrapper = dict(
     optimizer=dict(type='TorchAdafactor', lr=3e-3, eps=(None, 1e-5)),
     paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}))

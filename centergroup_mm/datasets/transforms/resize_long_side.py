@@ -24,9 +24,9 @@ class ResizeLongSide(BaseTransform):
     Changed and added keys: ``img`` (a list of images with ``aug_scales``, the original scale
     first), ``img_shape`` (h, w) and ``input_size`` [w, h] of the padded input at scale 1,
     ``input_center`` and ``input_scale`` (x, y) in pixels of the original image, ``warp_mat``
-    (original to scale 1).  With several scales also ``aug_scales``, and for all of them, the
-    original scale first, ``scale_input_sizes`` [w, h] of the padded input and ``scale_factors``
-    (x, y), its pixels for each pixel of the original image.
+    (original to scale 1).  With several scales also ``aug_scales`` and, for all of them, the
+    original scale first, ``scale_factors`` (x, y): pixels of the input for each pixel of the
+    original image.
 
     Args:
         long_side: wanted long side of the image in pixels, without padding.
@@ -53,18 +53,17 @@ class ResizeLongSide(BaseTransform):
             for scale in (1.0, *self.aug_scales)
         ]
         images = [padded for padded, _ in scaled]
-        sizes = [(padded.shape[1], padded.shape[0]) for padded in images]
+        size = (images[0].shape[1], images[0].shape[0])
         factors = [factor for _, factor in scaled]
-        covered = np.array(sizes[0]) / factors[0]
+        covered = np.array(size) / factors[0]
         results['img'] = images if self.aug_scales else images[0]
-        results['img_shape'] = sizes[0][::-1]
-        results['input_size'] = sizes[0]
+        results['img_shape'] = size[::-1]
+        results['input_size'] = size
         results['input_center'] = covered / 2
         results['input_scale'] = covered
         results['warp_mat'] = np.array([[factors[0][0], 0, 0], [0, factors[0][1], 0]])
         if self.aug_scales:
             results['aug_scales'] = self.aug_scales
-            results['scale_input_sizes'] = sizes
             results['scale_factors'] = factors
         return results
 

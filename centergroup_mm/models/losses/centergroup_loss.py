@@ -11,9 +11,7 @@ from mmpose.registry import MODELS, TASK_UTILS
 from torch import Tensor, nn
 
 from ..grouping import GroupingOutput, Proposals
-
-# Area of a person as a share of its box (CrowdPose's toolkit and supplement B).
-AREA_OF_BOX = 0.53
+from ..grouping.pose_similarity import AREA_OF_BOX
 
 
 class PersonTargets(NamedTuple):
