@@ -130,8 +130,10 @@ def prepare_run(cfg: Config) -> None:
 
     Without a GPU, mixed precision is replaced by full precision (mmengine has it on accelerators
     only), processes communicate through gloo, and freed memory is kept. Configs that do not inherit
-    from ``_base_/default_runtime.py`` get the hook that writes plain checkpoints.
+    from ``_base_/default_runtime.py`` get the hook that writes plain checkpoints, and test batches
+    the estimator that takes images of several sizes, see :func:`choose_estimator`.
     """
+    choose_estimator(cfg)
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
     if not any(hook and str(hook.get('type')).endswith('PlainCheckpointHook') for hook in hooks):
         cfg.setdefault('default_hooks', {})
@@ -151,6 +153,25 @@ def prepare_run(cfg: Config) -> None:
         unused = cfg.get('find_unused_parameters', False)
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', unused)
         cfg.model_wrapper_cfg.device_ids = None
+
+
+def choose_estimator(cfg: Config) -> None:
+    """Replace MMPose's estimator where test batches may hold several sizes or scales.
+
+    Configs name MMPose's, because its inferencer, which runs one image at a time, applies its
+    threshold of scores to models of that type alone. ``MixedSizePoseEstimator`` gives the same for
+    images of one size.
+
+    Args:
+        cfg: changed in place.
+    """
+    if cfg.model.get('type') not in ('BottomupPoseEstimator', 'mmpose.BottomupPoseEstimator'):
+        return
+    loaders = [cfg.get(name) or {} for name in ('val_dataloader', 'test_dataloader')]
+    several = bool((cfg.model.get('test_cfg') or {}).get('multiscale_test', False))
+    if several or any(loader.get('batch_size', 1) > 1 for loader in loaders):
+        print_log('model.type: MixedSizePoseEstimator, for images of several sizes', 'current')
+        cfg.model.type = 'mmpose.MixedSizePoseEstimator'
 
 
 def leave_group() -> None:
