@@ -1,7 +1,7 @@
 # HRNet-W32 with one output at 1/4 of the input.
 model = dict(
-    # For test batches of images of several sizes: model.type=MixedSizePoseEstimator. MMPose's
-    # inferencer applies its threshold of scores to models of this type alone.
+    # MMPose's inferencer applies its threshold of scores to models of this type alone. The tools
+    # of this package replace it by MixedSizePoseEstimator where test batches have several images.
     type='BottomupPoseEstimator',
     data_preprocessor=dict(
         # as PoseDataPreprocessor, and takes the images of a multi-scale test
