@@ -35,7 +35,7 @@ def check(ref: Reference) -> None:
     ref.require(needed_keys(ref))
     size = tuple(ref.meta('input_hw'))
     test_cfg = dict(flip_test=ref.meta('flip'), multiscale_test=ref.meta('multiscale'))
-    model = build_model(ref.meta('config'), ref.overrides(), test_cfg=test_cfg)
+    model = build_model(ref.meta('config'), ref.overrides(), test_config(ref), test_cfg=test_cfg)
     seen = record(model)
     check_sample(predict(model, ref), ref)
 
@@ -55,6 +55,11 @@ def check(ref: Reference) -> None:
     stages.check_stages(model.head, detection, ref)
 
 
+def test_config(ref: Reference) -> str:
+    """Name of the config whose test pipeline and estimator make the file's views."""
+    return ref.meta('config') + ('_ms' if ref.meta('multiscale') else '')
+
+
 def record(model) -> dict[str, list]:
     """Keep what backbone and detector return; the lists fill while the model runs."""
     seen = dict(backbone=[], finer=[], detector=[])
@@ -72,7 +77,7 @@ def record(model) -> dict[str, list]:
 
 def predict(model, ref: Reference) -> PoseDataSample:
     """Poses of the file's image through the config's own test pipeline and the estimator."""
-    cfg = config_of(ref.meta('config') + ('_ms' if ref.meta('multiscale') else ''))
+    cfg = config_of(test_config(ref))
     dataset = cfg.test_dataloader.dataset
     metainfo = parse_pose_metainfo(DATASETS.get(dataset.type).METAINFO)
     assert metainfo['flip_indices'] == ref.meta('flip_index'), 'the data set has other mirrors'

@@ -50,17 +50,21 @@ def config_of(name: str, family: str = 'centergroup') -> Config:
 
 
 def build_model(
-    name: str, overrides: dict[str, np.ndarray] | None = None, **options: object
+    name: str,
+    overrides: dict[str, np.ndarray] | None = None,
+    config: str | None = None,
+    **options: object,
 ) -> torch.nn.Module:
     """CenterGroup with the deterministic weights, in evaluation mode.
 
     Args:
-        name: of a config, see :func:`config_of`.
+        name: of the weights, and of a config, see :func:`config_of`.
         overrides: weights to replace, by official name.
+        config: name of another config for these weights, such as ``w32_coco_ms``.
         options: settings of the config to change, with ``__`` for dots below ``model``.
     """
     init_default_scope('mmpose')
-    cfg = config_of(name)
+    cfg = config_of(config or name)
     changes = {'model.' + key.replace('__', '.'): value for key, value in options.items()}
     cfg.merge_from_dict(changes)
     model = MODELS.build(cfg.model)
