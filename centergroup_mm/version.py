@@ -1,3 +1,5 @@
-"""The version of the package; setup.cfg reads it from here."""
+"""The version of the package."""
 
-__version__ = '0.1.0'
+from centergroup_lite.version import __version__
+
+__all__ = ['__version__']

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import re
 import runpy
@@ -18,6 +19,7 @@ from mmengine.structures import PixelData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
+from centergroup_lite.commands import COMMANDS
 from centergroup_mm.models.heads.detector import Detector
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,14 +57,16 @@ def commands(page: Path) -> list[list[str]]:
 
 def starts_command(line: str) -> bool:
     """Whether a line calls something of the repository."""
-    return bool(re.match(r'\s*(python |make \w|torchrun )', line))
+    return bool(re.match(r'\s*(python |make \w|torchrun |centergroup \w+ \S)', line))
 
 
 def tool_calls() -> list:
-    """Parameters for every distinct call of a tool in README and docs."""
+    """Parameters for every distinct call of a tool or sub-command in README and docs."""
     found = {}
     for page in PAGES:
         for words in commands(page):
+            if words[0] == 'centergroup':
+                found[' '.join(words)] = words
             tools = [index for index, word in enumerate(words) if word.startswith('tools/')]
             if tools:
                 found[' '.join(words[tools[0] :])] = words[tools[0] :]
@@ -111,11 +115,17 @@ def test_every_page_is_in_the_index():
 @pytest.mark.parametrize('words', tool_calls())
 def test_tools_take_the_arguments(words, monkeypatch):
     """The tool's own parser reads the command, apart from files that the reader has."""
-    tool = ROOT / words[0]
-    assert tool.is_file()
-    monkeypatch.setattr(sys, 'argv', words)
-    monkeypatch.syspath_prepend(str(tool.parent))
-    parse_args = runpy.run_path(str(tool), run_name='tool')['parse_args']
+    if words[0] == 'centergroup':
+        module = COMMANDS[words[1]].module
+        words = [' '.join(words[:2]), *words[2:]]  # as the command sets sys.argv
+        monkeypatch.setattr(sys, 'argv', words)
+        parse_args = importlib.import_module(module).parse_args
+    else:
+        tool = ROOT / words[0]
+        assert tool.is_file()
+        monkeypatch.setattr(sys, 'argv', words)
+        monkeypatch.syspath_prepend(str(tool.parent))
+        parse_args = runpy.run_path(str(tool), run_name='tool')['parse_args']
     printed = io.StringIO()
     with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
         with contextlib.suppress(SystemExit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from .conftest import ROOT
 
 PACKAGE = 'centergroup_mm'
+#: the package below all rooms, and what it may import at the top of a file
+LITE = 'centergroup_lite'
+LITE_USES = {*sys.stdlib_module_names, LITE, 'cv2', 'numpy', 'onnxruntime', 'tqdm'}
 #: lowest first; a room is the longest of these names that a module begins with
 ROOMS = (
     'version',
@@ -27,6 +31,7 @@ ROOMS = (
     'visualization',
     'zoo',
     'deploy',
+    'commands',
 )
 PROJECTS = {path.parent.name for path in ROOT.glob('projects/*/*/__init__.py')} - {'tests'}
 
@@ -84,7 +89,7 @@ def test_a_room_uses_only_rooms_before_it(room):
     assert not wrong
 
 
-@pytest.mark.parametrize('folder', [PACKAGE, 'tools'])
+@pytest.mark.parametrize('folder', [LITE, PACKAGE, 'tools'])
 def test_nothing_outside_a_project_imports_it(folder):
     assert PROJECTS
     wrong = [
@@ -105,6 +110,16 @@ def test_the_package_imports_neither_tools_nor_tests():
         if name.split('.')[0] in names
     ]
     assert not wrong
+
+
+def test_the_package_without_torch_imports_nothing_that_needs_it():
+    wrong = [
+        f'{path.relative_to(ROOT)}:{line} imports {name}'
+        for path in files(LITE)
+        for line, name in imports_of(path)
+        if name.split('.')[0] not in LITE_USES
+    ]
+    assert files(LITE) and not wrong
 
 
 def test_imports_are_read_from_any_place_and_form(tmp_path, monkeypatch):

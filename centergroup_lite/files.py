@@ -1,0 +1,53 @@
+"""Writing files completely or not at all, and not over existing files unless the user asks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import UserError
+
+
+def check_target(path: str | Path, overwrite: bool) -> None:
+    """Raise a UserError, before any work, if a file cannot be written here.
+
+    Args:
+        path: the file to write.
+        overwrite: whether a file that is there may be replaced.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f'{path} is a folder: name the file to write')
+    if path.exists() and not overwrite:
+        raise UserError(f'{path} exists: choose another name or pass --overwrite')
+
+
+@contextmanager
+def write_whole(path: str | Path) -> Iterator[Path]:
+    """Write a file under a temporary name and rename it at the end, so that it is never incomplete.
+
+    If writing fails or is interrupted, a file that was at ``path`` before is unchanged.
+
+    Args:
+        path: the file to write; its folder is made.
+
+    Yields:
+        the path to write to.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: how torch reports a failed write
+        reason = ' '.join(str(error).split())
+        raise UserError(f'{path} cannot be written: {reason}') from error

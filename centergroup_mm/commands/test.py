@@ -1,0 +1,97 @@
+r"""Evaluate a pose model. Takes the arguments of MMPose's own tools/test.py.
+
+    # the metric of the config on its test set
+    centergroup test configs/centergroup_w32_coco.py CHECKPOINT.pth
+
+    # also write the metrics, the predictions and images with the predictions drawn
+    centergroup test configs/centergroup_w32_coco.py CHECKPOINT.pth \
+        --out metrics.json --dump predictions.pkl --show-dir work_dirs/drawn
+
+    # without flip test, with the data in another folder
+    centergroup test CONFIG.py CHECKPOINT.pth --cfg-options \
+        model.test_cfg.flip_test=False test_dataloader.dataset.data_root=/data/coco \
+        test_evaluator.ann_file=/data/coco/annotations/person_keypoints_val2017.json
+
+Logs go to work_dirs/CONFIG_NAME, or to --work-dir.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import mmengine
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ..checkpoints.load import check_checkpoint, check_fit
+from ..utils import checks, cli
+from ..utils.errors import UserError
+
+
+class SaveMetricHook(Hook):
+    """Write the metrics of a test to a file.
+
+    Args:
+        path: a .json, .yml or .pkl file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write them, in the first process only."""
+        if metrics is not None and runner.rank == 0:
+            mmengine.dump(metrics, self.path)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.make_parser(__doc__ or '')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', help='file for the metrics: .json, .yml or .pkl')
+    parser.add_argument('--dump', help='file for the predictions: .pkl')
+    parser.add_argument('--badcase', action='store_true', help='collect the worst predictions')
+    cli.add_common_arguments(parser)
+    args = parser.parse_args()
+    for name, endings in (('out', mmengine.fileio.io.file_handlers), ('dump', ('pkl', 'pickle'))):
+        path = getattr(args, name)
+        if path and path.rpartition('.')[2] not in endings:
+            parser.error(f'--{name} wants a file that ends in .{" or .".join(endings)}')
+    return args
+
+
+def configure(args: argparse.Namespace) -> Config:
+    """Read the config and put the arguments into it."""
+    cfg = checks.load_config(args.config, args.cfg_options)
+    cli.apply_common_arguments(cfg, args)
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    cli.apply_visualization(cfg, args, window=args.show and not args.badcase)
+    if args.badcase:
+        cli.apply_badcase(cfg, args)
+    if not cfg.get('test_evaluator'):
+        raise UserError(f'{args.config} has no test_evaluator')
+    if args.dump:
+        evaluators = cfg.test_evaluator
+        evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
+    cli.apply_options(cfg, args.cfg_options)
+    return cfg
+
+
+def main() -> None:
+    """Check what the run needs, then test."""
+    args = parse_args()
+    cfg = configure(args)
+    if not checks.is_remote(cfg.load_from):
+        check_checkpoint(cfg.load_from)
+    checks.check_scales(cfg, ('test_dataloader',))
+    checks.check_data(cfg, ('test_dataloader',))
+    cli.prepare_run(cfg)
+    runner = Runner.from_cfg(cfg)
+    check_fit(runner, cfg.load_from, every=True)
+    if args.out:
+        runner.register_hook(SaveMetricHook(args.out), 'LOWEST')
+    runner.test()
+    cli.leave_group()
