@@ -3,6 +3,9 @@
 
 ENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),$(CURDIR)/.venv)
 PYTHON := $(ENV)/bin/python
+# processes that share the tests, with one thread each; `make test WORKERS=0` uses none
+WORKERS ?= 2
+PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all coverage lint format clean
@@ -24,16 +27,16 @@ demo: setup
 	$(PYTHON) tools/run_demo.py
 
 test: setup
-	$(PYTHON) -m pytest -q
+	$(PYTEST)
 
 test-slow: setup
-	$(PYTHON) -m pytest -q -m slow
+	$(PYTEST) -m slow
 
 test-all: setup
-	$(PYTHON) -m pytest -q -m ''
+	$(PYTEST) -m ''
 
 coverage: setup
-	$(PYTHON) -m pytest -q --cov
+	$(PYTEST) --cov
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -10,7 +10,13 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
-torch.set_num_threads(2)
+#: how many processes share the tests: -n of pytest-xdist, if it is installed
+WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', 1))
+
+# two cores are what the tests are tuned for, alone or as two workers with a thread each
+THREADS = max(1, 2 // WORKERS)
+torch.set_num_threads(THREADS)
+os.environ['OMP_NUM_THREADS'] = str(THREADS)  # of the tools that tests start
 
 
 @pytest.fixture(scope='session')
