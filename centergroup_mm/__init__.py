@@ -5,7 +5,8 @@ mmcv-lite, a missing torchvision or a recent setuptools leave (see ``compat.py``
 everything the package adds in MMPose's registries:
 
 - codecs: ``AttentionGroupingCodec``, ``MoveNetCodec``;
-- datasets: the transforms MMPose lacks;
+- datasets: ``BottomupCocoDataset`` and its like, the transforms MMPose lacks;
+- evaluation: ``BottomupCocoMetric``;
 - models: ``CenterHigherHRNetHead``, ``CenterGroupNeck``, ``AttentionGrouping``,
   ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``,
   ``MoveNetMobileNetV2``, ``MoveNetFPN``, ``MoveNetHead``, ``MoveNetLoss``;
@@ -22,6 +23,14 @@ from .version import __version__
 prepare()
 install()
 
-from . import codecs, datasets, engine, models, visualization  # noqa: E402
+from . import codecs, datasets, engine, evaluation, models, visualization  # noqa: E402
 
-__all__ = ['__version__', 'codecs', 'datasets', 'engine', 'models', 'visualization']
+__all__ = [
+    '__version__',
+    'codecs',
+    'datasets',
+    'engine',
+    'evaluation',
+    'models',
+    'visualization',
+]

@@ -19,6 +19,7 @@ LITE_USES = {*sys.stdlib_module_names, LITE, 'cv2', 'numpy', 'onnxruntime', 'tqd
 ROOMS = (
     'version',
     'compat',
+    'annotations',
     'utils',
     'models.grouping',
     'codecs',
