@@ -28,5 +28,5 @@ grouping_pipeline = [
     dict(type='PhotometricDistortion')
 ]
 grouping_dataloader = dict(
-    dataset=dict(_base_.train_dataloader.dataset, pipeline=grouping_pipeline))
+    dataset=dict(_base_.train_dataloader.dataset, keep_empty=True, pipeline=grouping_pipeline))
 train_dataloader = None

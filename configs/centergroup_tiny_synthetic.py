@@ -53,7 +53,7 @@ model = dict(
                 num_channels=(finest, 2 * width, 4 * width, 8 * width)))),
     head=dict(
         type='CenterGroupHead',
-        metainfo='CocoDataset',
+        metainfo='BottomupCocoDataset',
         # scenes of the demo preset have at most six people; crowds are tested with 30 slots
         num_slots=12,
         detector=dict(
@@ -86,7 +86,7 @@ model = dict(
     test_cfg=dict(flip_test=True, multiscale_test=False, score_thr=0.0))
 
 # data
-dataset_type = 'CocoDataset'
+dataset_type = 'BottomupCocoDataset'
 data_mode = 'bottomup'
 data_root = 'data/synthetic/'
 
@@ -145,7 +145,7 @@ val_dataloader = dict(
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='CocoMetric',
+    type='BottomupCocoMetric',
     ann_file=data_root + 'demo_val/person_keypoints.json',
     nms_mode='none',
     score_mode='bbox')

@@ -42,7 +42,7 @@ train_pipeline = [
     dict(type='CrowdHeatmapMask', downsample=(4, ), label_downsample=(4, )),
     dict(type='PackPoseInputs')
 ]
-train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=16, dataset=dict(keep_empty=True, pipeline=train_pipeline))
 
 # Folding the batch norms has left layers whose weights are 0.0005 and others whose are 2 (root
 # mean square), so that one step size for all destroys the network. Adafactor (torch 2.5 or

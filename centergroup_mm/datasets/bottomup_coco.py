@@ -13,7 +13,8 @@ from mmpose.datasets.datasets import CocoDataset, CrowdPoseDataset, OCHumanDatas
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..annotations.regions import region_of_box, usable_region
+from centergroup_lite.annotations.regions import region_of_box, usable_region
+
 from ..utils.annotation_files import load_file
 
 
@@ -23,7 +24,7 @@ class BottomupDataset(BaseCocoStyleDataset):
     For files without gaps it gives what ``BaseCocoStyleDataset`` gives. The differences:
 
     - the annotation file is checked, and repaired where that needs no guess, see
-      :func:`centergroup_mm.annotations.read_annotations`: people without ``bbox`` are kept, and
+      :func:`centergroup_lite.annotations.read_annotations`: people without ``bbox`` are kept, and
       regions without a mask have their box masked instead of being taught as background
     - annotations of categories without keypoints, such as cars, are no people
     - images without people are trained on: a model has to learn where nobody is
@@ -37,6 +38,9 @@ class BottomupDataset(BaseCocoStyleDataset):
     Raises:
         UserError: the annotations are wrong in a way that cannot be repaired.
     """
+
+    #: the tools check the files of such datasets up front
+    CHECKS_ANNOTATIONS = True
 
     def __init__(self, *args: Any, keep_empty: bool = True, **kwargs: Any) -> None:
         self.keep_empty = keep_empty

@@ -26,7 +26,7 @@ class BottomupCocoMetric(CocoMetric):
     differences:
 
     - the annotation file is checked, and repaired where that needs no guess, see
-      :func:`centergroup_mm.annotations.read_annotations`. ``CocoMetric`` counts a person with a
+      :func:`centergroup_lite.annotations.read_annotations`. ``CocoMetric`` counts a person with a
       coordinate or area that is NaN as found.
     - ``CocoMetric`` takes all predictions of bottom-up models for category 1 and gives AP 0 if
       the file's has another id. Here they are of the file's category.
@@ -37,6 +37,9 @@ class BottomupCocoMetric(CocoMetric):
         ann_file: the annotation file; default that of the tested dataset.
         kwargs: arguments of ``CocoMetric``.
     """
+
+    #: the tools check the file up front
+    CHECKS_ANNOTATIONS = True
 
     def __init__(self, ann_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(ann_file=None, **kwargs)

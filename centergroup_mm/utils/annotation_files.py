@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..annotations import Annotations, read_annotations
+from centergroup_lite.annotations import Annotations, read_annotations
+
 from .errors import UserError
 
 #: files that were read for a check and wait for the dataset that will use them
@@ -23,7 +24,7 @@ def check_file(
 
     Args:
         path, num_keypoints, images, need_people: see
-            :func:`centergroup_mm.annotations.read_annotations`.
+            :func:`centergroup_lite.annotations.read_annotations`.
         keep: the next :func:`load_file` of the same file gets what was read here, so that large
             files are parsed once.
 

@@ -9,15 +9,23 @@ from typing import Any
 
 from mmengine.config import Config
 
+from centergroup_lite.annotations import Annotations
+
+from .annotation_checks import check_dataset_file, check_metric_file
 from .errors import UserError
 from .moved import moved_config, reason_of
-from .skeleton_checks import check_annotations, check_numbers, distribute_metainfo
+from .skeleton_checks import (
+    check_annotations,
+    check_numbers,
+    distribute_metainfo,
+    number_of_dataset,
+)
 
 #: how to get a dataset, for configs without a ``data_hint``
 DATA_HINTS = {
-    'CocoDataset': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
+    'BottomupCocoDataset': 'get train2017.zip, val2017.zip and annotations_trainval2017.zip from '
     'https://cocodataset.org/#download and unpack them into {root}',
-    'CrowdPoseDataset': 'get the images from https://github.com/Jeff-sjtu/CrowdPose and '
+    'BottomupCrowdPoseDataset': 'get the images from https://github.com/Jeff-sjtu/CrowdPose and '
     'mmpose_crowdpose_{trainval,test}.json from the MMPose documentation, and put them into '
     '{root}',
 }
@@ -64,7 +72,7 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
 
 
 def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
-    """Raise a UserError if annotations or images of a data loader or its metric are missing.
+    """Raise a UserError if annotations or images of a loader or its metric are missing or wrong.
 
     Args:
         cfg: the whole config; its ``data_hint`` says how to get the data, if it has one.
@@ -72,9 +80,11 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
     """
     for loader in loaders:
         if cfg.get(loader):
-            for dataset in _datasets(cfg[loader].get('dataset')):
-                _check_dataset(cfg, loader, dataset)
-            _check_evaluator(cfg, loader.replace('dataloader', 'evaluator'))
+            evaluator = loader.replace('dataloader', 'evaluator')
+            labeled = not any(metric.get('format_only') for metric in _metrics(cfg, evaluator))
+            datasets = _datasets(cfg[loader].get('dataset'))
+            found = [_check_dataset(cfg, loader, dataset, labeled) for dataset in datasets]
+            _check_evaluator(cfg, evaluator, [part for part in found if part])
 
 
 def check_scales(cfg: Config, loaders: tuple[str, ...]) -> None:
@@ -112,8 +122,10 @@ def _datasets(dataset: Any) -> Iterator[dict]:
         yield from _datasets(inner)
 
 
-def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
-    """Look for the annotation file and the image folders of one dataset."""
+def _check_dataset(
+    cfg: Config, loader: str, dataset: dict, need_people: bool
+) -> Annotations | None:
+    """Look for the annotation file and the images of one dataset, and check what they hold."""
     root = dataset.get('data_root') or ''
     hint = cfg.get('data_hint') or DATA_HINTS.get(str(dataset.get('type')), OTHER_HINT)
     hint = hint.replace('{root}', osp.abspath(root)).replace('{loader}', loader)
@@ -128,15 +140,26 @@ def _check_dataset(cfg: Config, loader: str, dataset: dict) -> None:
         folder = Path(osp.join(root, prefix))
         if not is_remote(str(folder)) and not (folder.is_dir() and any(folder.iterdir())):
             raise UserError(f'{loader}: images missing, looked in {folder.absolute()}; {hint}')
+    if is_remote(annotations) or not osp.isfile(annotations):
+        return None
+    number = number_of_dataset(dataset, f'{loader}.dataset')
+    return check_dataset_file(f'{loader}.dataset', dataset, number, need_people)
 
 
-def _check_evaluator(cfg: Config, name: str) -> None:
-    """Look for the annotation files of the metrics, which have settings of their own."""
+def _metrics(cfg: Config, name: str) -> list[dict]:
+    """Configs of the metrics of an evaluator, of which there may be several."""
     evaluators = cfg.get(name) or ()
-    for metric in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+    return list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+
+
+def _check_evaluator(cfg: Config, name: str, loaded: list[Annotations]) -> None:
+    """Check the annotation files of the metrics, which have settings of their own."""
+    for metric in _metrics(cfg, name):
         path = metric.get('ann_file')
         if path and not is_remote(path) and not osp.isfile(path):
             raise UserError(
                 f'{name}: annotation file missing, looked for {osp.abspath(path)}; '
                 f'say where it is with --cfg-options {name}.ann_file=PATH'
             )
+        if not (path and is_remote(path)):
+            check_metric_file(name, metric, loaded)

@@ -135,6 +135,12 @@ def pose_datasets(cfg: Config) -> Iterator[tuple[str, dict]]:
         yield from _walk(f'{loader}.dataset', (cfg.get(loader) or {}).get('dataset'))
 
 
+def number_of_dataset(dataset: dict, place: str) -> int | None:
+    """Return K of a dataset's own skeleton, None if it has none; ``place`` is for the message."""
+    metainfo = _metainfo_of(dataset)
+    return None if metainfo is None else _number(metainfo, place)
+
+
 def _walk(place: str, dataset: Any) -> Iterator[tuple[str, dict]]:
     """Yield a dataset and those inside wrappers."""
     if not isinstance(dataset, dict):

@@ -22,9 +22,9 @@ BEFORE = read_snapshot()
 
 def apply_intended_changes(path: str, settings: Settings) -> Settings:
     """Settings of a config before, with every change made on purpose since."""
-    settings = dict(settings)
+    settings = checked_annotations(path, settings)
     if 'model.head.metainfo' in settings:
-        return settings  # newer than these changes
+        return settings  # newer than the other changes
     if path.endswith('_ms.py'):  # MMPose's estimator stacks the scales of an image
         assert settings['model.type'] == 'BottomupPoseEstimator'
         settings['model.type'] = 'MixedSizePoseEstimator'
@@ -36,6 +36,15 @@ def apply_intended_changes(path: str, settings: Settings) -> Settings:
             settings['data_hint'],
         )
     return skeleton_once(settings)
+
+
+def checked_annotations(path: str, settings: Settings) -> Settings:
+    """Datasets and metrics check what they read; only COCO's own images without people stay out."""
+    mmpose = ('CocoDataset', 'CrowdPoseDataset', 'OCHumanDataset', 'CocoMetric')
+    settings = {k: f'Bottomup{v}' if v in mmpose else v for k, v in settings.items()}
+    if 'train_dataloader.dataset.ann_file' in settings and 'synthetic' not in path:
+        settings['train_dataloader.dataset.keep_empty'] = 'finetune' in path
+    return settings
 
 
 def skeleton_once(settings: Settings) -> Settings:

@@ -26,7 +26,7 @@ def cfg(request, shared_dir) -> Config:
     init_default_scope('mmpose')
     cfg = Config.fromfile(ROOT / f'configs/centergroup_{request.param}_crowdpose.py')
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        assert loader.dataset.type == 'CrowdPoseDataset'
+        assert loader.dataset.type == 'BottomupCrowdPoseDataset'
         loader.dataset.update(data_root=str(folder), ann_file='crowdpose.json')
     cfg.val_evaluator.ann_file = str(folder / 'crowdpose.json')
     return cfg

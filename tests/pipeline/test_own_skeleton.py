@@ -165,10 +165,10 @@ def test_two_skeletons_of_one_dataset_are_refused(tmp_path):
 
 
 def test_another_dataset_without_the_line_is_refused(tmp_path):
-    line = "train_dataloader = dict(dataset=dict(type='CrowdPoseDataset'))"
+    line = "train_dataloader = dict(dataset=dict(type='BottomupCrowdPoseDataset'))"
     message = refusal(tmp_path, 'centergroup_w32_coco', line)
-    assert 'model.head.metainfo (CocoDataset) has 17 keypoints' in message
-    assert 'train_dataloader.dataset (CrowdPoseDataset) 14' in message
+    assert 'model.head.metainfo (BottomupCocoDataset) has 17 keypoints' in message
+    assert 'train_dataloader.dataset (BottomupCrowdPoseDataset) 14' in message
     assert message.endswith('leave out what contradicts it') and '\n' not in message
 
 
@@ -197,7 +197,10 @@ def test_annotations_of_another_skeleton_end_in_one_line(tmp_path):
         check_data(cfg, ('train_dataloader',))
     message = str(error.value)
     assert f'{annotations} has 5 keypoints a person (head, left_hand' in message
-    assert 'the skeleton CocoDataset 17' in message and 'metainfo=dict(from_file=FILE)' in message
+    assert (
+        'the skeleton BottomupCocoDataset 17' in message
+        and 'metainfo=dict(from_file=FILE)' in message
+    )
 
 
 def test_a_tool_ends_in_one_line(tmp_path):

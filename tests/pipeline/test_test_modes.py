@@ -102,7 +102,7 @@ def test_ochuman_evaluates_what_coco_trained(width):
         cfg = Config.fromfile(ROOT / f'configs/centergroup_{width}_ochuman{suffix}.py')
         assert cfg.model == other.model and cfg.train_dataloader == other.train_dataloader
         dataset = cfg.test_dataloader.dataset
-        assert dataset.type == 'OCHumanDataset'
+        assert dataset.type == 'BottomupOCHumanDataset'
         assert dataset.pipeline == other.test_dataloader.dataset.pipeline
         assert dataset.data_root + dataset.ann_file == cfg.test_evaluator.ann_file
         assert 'ochuman' in cfg.test_evaluator.ann_file

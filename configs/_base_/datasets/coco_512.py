@@ -8,7 +8,7 @@
 #
 # The skeleton is that of the dataset's class; `metainfo=dict(from_file=PATH)` at the top of a
 # config gives another one to datasets and model.
-dataset_type = 'CocoDataset'
+dataset_type = 'BottomupCocoDataset'
 data_mode = 'bottomup'
 data_root = 'data/coco/'
 
@@ -33,6 +33,8 @@ train_dataloader = dict(
         data_root=data_root,
         data_mode=data_mode,
         ann_file='annotations/person_keypoints_train2017.json',
+        # As in the official implementation; more than a half of COCO's images show nobody.
+        keep_empty=False,
         data_prefix=dict(img='train2017/')))
 val_dataloader = dict(
     batch_size=1,
@@ -50,7 +52,7 @@ val_dataloader = dict(
         pipeline=val_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    type='CocoMetric',
+    type='BottomupCocoMetric',
     ann_file=data_root + 'annotations/person_keypoints_val2017.json',
     nms_mode='none',
     score_mode='bbox')

@@ -4,7 +4,7 @@
 # What a config for COCO changes for it; see centergroup_w32_crowdpose.py.
 crowdpose_root = 'data/crowdpose/'
 crowdpose_train = dict(
-    type='CrowdPoseDataset',
+    type='BottomupCrowdPoseDataset',
     data_root=crowdpose_root,
     ann_file='annotations/mmpose_crowdpose_trainval.json',
     data_prefix=dict(img='images/'))

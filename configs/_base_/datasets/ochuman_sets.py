@@ -6,7 +6,7 @@ data_hint = ('get the images and ochuman_coco_format_{val,test}_range_0.00_1.00.
              '(for evaluation only: train with the config for COCO)')
 ochuman_root = 'data/ochuman/'
 ochuman_test = dict(
-    type='OCHumanDataset',
+    type='BottomupOCHumanDataset',
     data_root=ochuman_root,
     ann_file='annotations/ochuman_coco_format_test_range_0.00_1.00.json',
     data_prefix=dict(img='images/'))
