@@ -58,6 +58,7 @@ class BottomupCocoMetric(CocoMetric):
             dict(entry, category_id=self.category_id) for entry in found.content['annotations']
         ]
         coco = COCO()
+        coco.anno_file = [ann_file]  # CrowdPose's evaluation reads the crowd indices once more
         coco.dataset = dict(found.content, categories=[category], annotations=annotations)
         with contextlib.redirect_stdout(io.StringIO()):
             coco.createIndex()

@@ -40,8 +40,8 @@ def check_dataset_file(
     ours = bool(getattr(kind, 'CHECKS_ANNOTATIONS', False))
     if not ours and 'keep_empty' in dataset:
         raise UserError(
-            f'{place}: {dataset.get("type")} does not know keep_empty: name '
-            f'Bottomup{dataset.get("type")}, or set keep_empty to None with _delete_=True'
+            f'{place}: {dataset.get("type")} does not know keep_empty, which this config or its '
+            f'base sets: name BottomupCocoDataset or a class of its kind'
         )
     if not (ours or _reads_coco(kind)):
         return None
