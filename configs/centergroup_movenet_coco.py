@@ -22,7 +22,7 @@ model = dict(
 
 # tools/train_grouping.py runs the frozen detector on views of these images.
 grouping_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomLongSide', shortest=288, longest=736),
     dict(type='PhotometricDistortion')

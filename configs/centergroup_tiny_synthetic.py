@@ -91,7 +91,7 @@ data_mode = 'bottomup'
 data_root = 'data/synthetic/'
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(
         type='CenterGroupRandomAffine',
         input_size=input_size,
@@ -106,7 +106,7 @@ train_pipeline = [
     dict(type='PackPoseInputs')
 ]
 test_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(type='CenterGroupResize', input_size=input_size),
     dict(
         type='PackPoseInputs',

@@ -58,7 +58,7 @@ model = dict(
 
 # the whole image in a square, in training and in testing
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(
         type='CenterGroupRandomAffine',
         input_size=input_size,
@@ -72,7 +72,7 @@ train_pipeline = [
     dict(type='PackPoseInputs')
 ]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(type='BottomupResize', input_size=input_size, resize_mode='fit', size_factor=64),
     _base_.pack_for_test
 ]

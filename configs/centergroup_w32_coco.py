@@ -36,7 +36,7 @@ model = dict(
         decoder=codec))
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     # The official implementation does not rotate; the paper rotates by up to 30 degrees.
     dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=0.0),
     dict(type='RandomFlip', direction='horizontal'),

@@ -32,7 +32,7 @@ model = dict(
         decoder=codec))
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(type='CenterGroupRandomAffine', input_size=codec['input_size'], rotate_factor=30.0),
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='GenerateTarget', encoder=codec),

@@ -29,7 +29,7 @@ model = dict(
         decoder=codec))
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     # The crop's side is 0.64 to 1.6 times the long side of the image.
     dict(
         type='CenterGroupRandomAffine',

@@ -39,9 +39,10 @@ def apply_intended_changes(path: str, settings: Settings) -> Settings:
 
 
 def checked_annotations(path: str, settings: Settings) -> Settings:
-    """Datasets and metrics check what they read; only COCO's own images without people stay out."""
+    """What reads checks what it reads; only COCO's own images without people stay out."""
     mmpose = ('CocoDataset', 'CrowdPoseDataset', 'OCHumanDataset', 'CocoMetric')
     settings = {k: f'Bottomup{v}' if v in mmpose else v for k, v in settings.items()}
+    settings = {k: 'LoadPoseImage' if v == 'LoadImage' else v for k, v in settings.items()}
     if 'train_dataloader.dataset.ann_file' in settings and 'synthetic' not in path:
         settings['train_dataloader.dataset.keep_empty'] = 'finetune' in path
     return settings

@@ -1,5 +1,6 @@
 """Transforms that MMPose lacks."""
 
+from .loading import LoadPoseImage
 from .masks import BottomupPaddingMask, CrowdHeatmapMask
 from .packing import PackMultiScaleInputs
 from .random_affine import CenterGroupRandomAffine
@@ -11,6 +12,7 @@ __all__ = [
     'CenterGroupRandomAffine',
     'CenterGroupResize',
     'CrowdHeatmapMask',
+    'LoadPoseImage',
     'PackMultiScaleInputs',
     'RandomLongSide',
     'ResizeLongSide',

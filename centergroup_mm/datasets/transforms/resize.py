@@ -10,20 +10,30 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_warp_matrix
 
+#: longest input as a multiple of its short side; an input has at most four times the pixels, and
+#: costs at most four times the time and memory, of that of a square image
+LONGEST = 4.0
+
 
 def fit_short_side(
-    image_size: tuple[int, int], short_side: float, size_factor: int = 64
+    image_size: tuple[int, int],
+    short_side: float,
+    size_factor: int = 64,
+    longest: float = LONGEST,
 ) -> tuple[tuple[int, int], np.ndarray]:
     """Size of the network input for an image, and how much of the image it covers.
 
     The short side becomes ``short_side``, the long side follows in proportion, and both are
     rounded up to ``size_factor``.  The long side drops a fraction of a pixel before rounding up, as
-    in the official implementation.
+    in the official implementation, and has no bound there: an image of 8x4000 pixels would need an
+    input of a quarter of a million. An image longer than ``longest`` allows is scaled so that its
+    long side fits instead, and its short side is padded.
 
     Args:
         image_size: [w, h] of the image in pixels.
         short_side: wanted short side of the input in pixels.
         size_factor: both sides are multiples of it.
+        longest: bound of the long side, as a multiple of the short one.
 
     Returns:
         - [w, h] of the input in pixels
@@ -32,9 +42,15 @@ def fit_short_side(
     short = int((short_side + size_factor - 1) // size_factor * size_factor)
     axis = 0 if image_size[0] < image_size[1] else 1  # of the short side
     length = image_size[axis]
-    other = short / length * image_size[1 - axis]
-    long = int((other + size_factor - 1) // size_factor * size_factor)
-    covered = [float(length), long / short * length]
+    if image_size[1 - axis] > longest * length:
+        long = int((short * longest + size_factor - 1) // size_factor * size_factor)
+        scale = long / image_size[1 - axis]
+        short = max(int(np.ceil(length * scale / size_factor)), 1) * size_factor
+        covered = [short / scale, float(image_size[1 - axis])]
+    else:
+        other = short / length * image_size[1 - axis]
+        long = int((other + size_factor - 1) // size_factor * size_factor)
+        covered = [float(length), long / short * length]
     size = (short, long)
     if axis == 1:
         size, covered = size[::-1], covered[::-1]
@@ -79,6 +95,9 @@ class CenterGroupResize(BaseTransform):
     and the official implementation). MMPose's transform rounds each scale by itself.  With scales
     2, 1 and 0.5 the input at scale 1 is a multiple of 128 pixels and may be larger than with a
     single scale.
+
+    An image more than four times as long as wide is scaled by its long side instead, so that no
+    image costs more than about four times as much as a square one, see :func:`fit_short_side`.
 
     Required keys: ``img``.
 

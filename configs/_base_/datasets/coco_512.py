@@ -19,7 +19,7 @@ pack_for_test = dict(
                'input_size', 'input_center', 'input_scale', 'flip', 'flip_direction',
                'flip_indices', 'raw_ann_info', 'dataset_name'))
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(type='CenterGroupResize', input_size=(512, 512)),
     pack_for_test
 ]

@@ -3,7 +3,7 @@
 _base_ = ['./coco_512.py']
 
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadPoseImage'),
     dict(type='ResizeLongSide', long_side=512), _base_.pack_for_test
 ]
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline))

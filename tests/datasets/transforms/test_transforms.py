@@ -55,7 +55,7 @@ def results_of(num_persons: int = 2, size: tuple[int, int] = (120, 90)) -> dict:
         ((480, 640), 512, (512, 704)),
         ((500, 500), 500, (512, 512)),
         ((640, 427), 640, (960, 640)),
-        ((1000, 1), 64, (64000, 64)),
+        ((1000, 1), 64, (256, 64)),
     ],
 )
 def test_input_sizes(image, short_side, expected):
@@ -335,3 +335,22 @@ def test_run_length_encoded_crowds_are_masked(counts):
     _, mask = CrowdHeatmapMask().transform(results)['label_mask']
     assert not mask[10:20, 30:50].any() and not mask[1:4, 1:4].any()
     assert mask.mean() > 0.8
+
+
+@pytest.mark.parametrize('size', [(8, 500), (500, 8), (64, 4000), (1, 5000), (5000, 1), (100, 401)])
+def test_a_long_thin_image_needs_no_more_than_four_times_a_square_one(size):
+    image = np.full((size[1], size[0], 3), 255, np.uint8)
+    found = CenterGroupResize(input_size=(512, 512)).transform(dict(img=image))
+    assert np.prod(found['img_shape']) <= 4 * 512**2
+    assert max(found['img_shape']) == 2048 and all(s % 64 == 0 for s in found['img_shape'])
+    # all of the image is inside, at the place that the meta data say
+    warped = cv2.transform(np.array([[[0, 0], size]], float), found['warp_mat'])[0]
+    assert (warped >= -6).all() and (warped <= np.array(found['input_size']) + 6).all()
+    assert max(warped[1] - warped[0]) == pytest.approx(2048)
+    scale = np.array(found['input_size']) / found['input_scale']
+    assert scale == pytest.approx(2048 / max(size))
+
+
+def test_an_image_of_one_to_four_is_scaled_by_its_short_side():
+    assert fit_short_side((100, 400), 512)[0] == (512, 2048)
+    assert fit_short_side((400, 100), 512)[0] == (2048, 512)
