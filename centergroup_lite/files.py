@@ -45,9 +45,20 @@ def write_whole(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
+            _flush(partial)
             os.replace(partial, path)
+            _flush(path.parent)
         finally:
             partial.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: how torch reports a failed write
         reason = ' '.join(str(error).split())
         raise UserError(f'{path} cannot be written: {reason}') from error
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the list of files of a folder, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.logging import print_log
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from ..engine.hooks import DetectorCheckpointHook
 from ..utils.checks import is_remote
 from ..utils.errors import UserError
 
@@ -68,51 +70,68 @@ def check_load_from(cfg: Config) -> None:
         check_checkpoint(cfg.load_from, cfg.get('load_from_hint') or LOAD_FROM_HINT)
 
 
-def check_resume(cfg: Config) -> None:
-    """Raise a UserError if training cannot go on from the checkpoint that ``resume`` means."""
-    path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
-    if path and not is_remote(path):
-        content = check_checkpoint(path)
-        missing = [key for key in ('meta', 'message_hub', 'optimizer') if key not in content]
-        if missing:
-            raise UserError(
-                f'{path} holds weights only, without {", ".join(missing)}: it cannot be resumed; '
-                'to start from its weights use --cfg-options load_from=PATH without --resume'
-            )
-
-
 def check_fit(runner: Runner, path: str, *, every: bool) -> None:
     """Raise a UserError if a checkpoint does not fit the model of a runner.
 
     Args:
         runner: its model takes the weights that fit.
         path: the checkpoint.
-        every: True if all parameters must be in it (test, resume), False if some must (training
-            from the weights of stage 1).
+        every: see :func:`load_checked`; False for training from the weights of stage 1.
     """
-    if not is_remote(path):
-        check_model_weights(getattr(runner.model, 'module', runner.model), path, every=every)
+    if is_remote(path):
+        return
+    content = check_checkpoint(path)
+    for hook in runner.hooks:
+        if isinstance(hook, DetectorCheckpointHook):
+            hook.after_load_checkpoint(runner, content)
+    load_checked(getattr(runner.model, 'module', runner.model), content, path, every=every)
 
 
-def check_model_weights(model: nn.Module, path: str, *, every: bool = True) -> None:
-    """Load the weights of a checkpoint, or raise a UserError that says what does not fit.
+def check_model_weights(model: nn.Module, path: str) -> None:
+    """Load all weights of a model from a file, or raise a UserError that says what does not fit.
 
     Args:
         model: takes the weights that fit.
         path: the checkpoint, a local file.
-        every: True if all parameters must be in it, False if some must.
     """
-    total, absent, other = missing_weights(model, weights_of(check_checkpoint(path)))
-    if (every and absent) or len(absent) == total:
-        first = f'{absent[0]} is missing or has another shape'
-        raise UserError(
-            f'{path} does not fit the model of the config: {len(absent)} of its {total} tensors '
-            f'are not in it ({first}), {other} of the checkpoint have no place'
+    load_checked(model, check_checkpoint(path), path)
+
+
+def load_checked(
+    model: nn.Module, content: dict[str, Any], path: str, *, every: bool = True
+) -> None:
+    """Load the weights of a checkpoint, or raise a UserError that says what does not fit.
+
+    Args:
+        model: takes the weights that fit.
+        content: of the checkpoint.
+        path: of the checkpoint, for messages.
+        every: True if model and checkpoint must have the same tensors. False if some in common
+            are enough; the log says how many there are.
+    """
+    total, absent, extra = missing_weights(model, weights_of(content))
+    if (every and (absent or extra)) or len(absent) == total:
+        parts = []
+        if absent:
+            parts.append(
+                f'{len(absent)} of its {total} tensors are not in it '
+                f'({absent[0]} is missing or has another shape)'
+            )
+        if extra:
+            parts.append(f'{len(extra)} of the checkpoint have no place in it ({extra[0]})')
+        raise UserError(f'{path} does not fit the model of the config: {", ".join(parts)}')
+    if absent or extra:
+        print_log(
+            f'{path}: {total - len(absent)} of the {total} tensors of the model are taken from '
+            f'it, {len(absent)} are not in it, {len(extra)} of it are not used',
+            logger='current',
         )
 
 
-def missing_weights(model: nn.Module, weights: dict[str, Tensor]) -> tuple[int, list[str], int]:
-    """Load weights and count those that do not fit; hooks that rename keys are run.
+def missing_weights(
+    model: nn.Module, weights: dict[str, Tensor]
+) -> tuple[int, list[str], list[str]]:
+    """Load weights and name those that do not fit; hooks that rename keys are run.
 
     Args:
         model: any module.
@@ -120,7 +139,7 @@ def missing_weights(model: nn.Module, weights: dict[str, Tensor]) -> tuple[int, 
 
     Returns:
         number of tensors of the model, names of those that the weights lack or have in
-        another shape, and number of weights that the model has no place for. The counters of
+        another shape, and names of the weights that the model has no place for. The counters of
         batch normalization are left out.
     """
     state = {name: value for name, value in model.state_dict().items() if not _is_counter(name)}
@@ -131,7 +150,8 @@ def missing_weights(model: nn.Module, weights: dict[str, Tensor]) -> tuple[int, 
     }
     result = model.load_state_dict(fitting, strict=False)
     absent = [name for name in result.missing_keys if not _is_counter(name)]
-    return len(state), absent, len(result.unexpected_keys)
+    extra = [name for name in result.unexpected_keys if not _is_counter(name)]
+    return len(state), absent, extra
 
 
 def weights_of(content: dict[str, Any]) -> dict[str, Tensor]:

@@ -20,13 +20,17 @@ Logs and checkpoints go to work_dirs/CONFIG_NAME, or to --work-dir.
 from __future__ import annotations
 
 import argparse
+import os
 
 from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
-from ..checkpoints.load import check_fit, check_load_from, check_resume
+from ..checkpoints.load import check_fit, check_load_from
+from ..checkpoints.resume import lock_work_dir, prepare_resume
+from ..engine.hooks import TrainingStopped
+from ..engine.processes import group_errors
 from ..utils import checks, cli
-from ..utils.errors import UserError
+from ..utils.errors import UserError, process_rank
 
 
 def parse_args() -> argparse.Namespace:
@@ -67,11 +71,25 @@ def configure(args: argparse.Namespace) -> Config:
     if args.resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, args.resume
     cli.apply_options(cfg, args.cfg_options)
-    if args.resume == 'auto':
-        # without a checkpoint yet the run starts as it would without --resume, from load_from
-        cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
-        cfg.load_from = None if cfg.resume else cfg.get('load_from')
     return cfg
+
+
+def choose_start(cfg: Config, auto: bool) -> None:
+    """Set ``resume`` and ``load_from`` to the checkpoint that the run starts from.
+
+    Args:
+        cfg: changed in place.
+        auto: ``--resume`` without a name: from the newest checkpoint; if there is none yet, the run
+            starts as it would without ``--resume``.
+    """
+    weights = cfg.get('load_from')
+    if auto:
+        cfg.resume, cfg.load_from = True, None
+    if cfg.get('resume'):
+        prepare_resume(cfg)
+    if not cfg.get('resume'):
+        cfg.load_from = weights
+        check_load_from(cfg)
 
 
 def use_amp(cfg: Config) -> None:
@@ -84,18 +102,35 @@ def use_amp(cfg: Config) -> None:
 
 
 def main() -> None:
-    """Check what the run needs, then train."""
-    cfg = configure(parse_args())
-    if cfg.get('resume'):
-        check_resume(cfg)
-    else:
-        check_load_from(cfg)
+    """Train, alone in the work dir."""
+    args = parse_args()
+    cfg = configure(args)
+    lock = lock_work_dir(cfg.work_dir) if process_rank() == 0 else None
+    try:
+        train(cfg, auto=args.resume == 'auto')
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def train(cfg: Config, auto: bool) -> None:
+    """Check what a run needs, then train.
+
+    Args:
+        cfg: the config with all arguments.
+        auto: see :func:`choose_start`.
+    """
+    choose_start(cfg, auto)
     checks.check_scales(cfg, ('val_dataloader',))
     checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
     cli.prepare_run(cfg)
     runner = Runner.from_cfg(cfg)
-    start = cfg.get('load_from') or (cfg.get('resume') and find_latest_checkpoint(cfg.work_dir))
-    if start:
-        check_fit(runner, start, every=bool(cfg.get('resume')))
-    runner.train()
-    cli.leave_group()
+    if cfg.get('load_from'):
+        check_fit(runner, cfg.load_from, every=bool(cfg.get('resume')))
+    with group_errors(cli.timeout_of(cfg)):
+        try:
+            runner.train()
+        except TrainingStopped:
+            cli.leave_group()
+            raise
+        cli.leave_group()

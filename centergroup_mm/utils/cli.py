@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import os.path as osp
+from datetime import timedelta
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.logging import print_log
 
 from centergroup_lite.commands import examples
@@ -21,6 +22,25 @@ CFG_OPTIONS_HELP = (
     'change settings of the config: key=value, also key.of.dict=value, key="[a,b]" or key=a,b; '
     'quotation marks are needed around lists and tuples, without spaces'
 )
+
+
+#: launcher -> what starts its processes, and what that puts into their environment
+LAUNCHERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    'none': ('', ()),
+    'pytorch': (
+        'torchrun --nproc_per_node N',
+        ('RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'),
+    ),
+    'slurm': ('srun', ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_NODELIST')),
+    'mpi': ('mpirun', ('OMPI_COMM_WORLD_LOCAL_RANK',)),
+}
+#: hooks of ``configs/_base_/default_runtime.py`` that every training needs
+DEFAULT_HOOKS = {
+    'plain_checkpoint': 'PlainCheckpointHook',
+    'randomness': 'RandomnessHook',
+    'finite_training': 'FiniteTrainingHook',
+    'graceful_stop': 'GracefulStopHook',
+}
 
 
 class OptionsAction(DictAction):
@@ -74,7 +94,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        choices=list(LAUNCHERS),
         default='none',
         help='what started the processes; pytorch is torchrun',
     )
@@ -87,6 +107,7 @@ def apply_common_arguments(cfg: Config, args: argparse.Namespace) -> None:
 
     The folder is that of the argument, else that of the config, else work_dirs/CONFIG_NAME.
     """
+    check_launcher(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     if args.work_dir is not None:
@@ -95,6 +116,17 @@ def apply_common_arguments(cfg: Config, args: argparse.Namespace) -> None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
     if 'preprocess_cfg' in cfg:  # an old key of the data preprocessor that MMPose still accepts
         cfg.model.setdefault('data_preprocessor', cfg.preprocess_cfg)
+
+
+def check_launcher(launcher: str) -> None:
+    """Raise a UserError if the program of ``--launcher`` has not started this process."""
+    start, variables = LAUNCHERS[launcher]
+    missing = [name for name in variables if name not in os.environ]
+    if missing:
+        raise UserError(
+            f'--launcher {launcher}: {", ".join(missing)} not set in the environment; start the '
+            f'processes with {start}, or leave --launcher out for one process'
+        )
 
 
 def apply_visualization(cfg: Config, args: argparse.Namespace, *, window: bool) -> None:
@@ -136,14 +168,11 @@ def prepare_run(cfg: Config) -> None:
 
     Without a GPU, mixed precision is replaced by full precision (mmengine has it on accelerators
     only), processes communicate through gloo, and freed memory is kept. Configs that do not inherit
-    from ``_base_/default_runtime.py`` get the hook that writes plain checkpoints, and test batches
+    from ``_base_/default_runtime.py`` get its hooks, see :func:`add_hooks`, and test batches
     the estimator that takes images of several sizes, see :func:`choose_estimator`.
     """
     choose_estimator(cfg)
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    if not any(hook and str(hook.get('type')).endswith('PlainCheckpointHook') for hook in hooks):
-        cfg.setdefault('default_hooks', {})
-        cfg.default_hooks.plain_checkpoint = dict(type='mmpose.PlainCheckpointHook')
+    add_hooks(cfg)
     if _has_accelerator():
         return
     keep_freed_memory()
@@ -153,12 +182,31 @@ def prepare_run(cfg: Config) -> None:
         kept = {key: wrapper[key] for key in wrapper if key not in ('loss_scale', 'dtype')}
         cfg.optim_wrapper = {**kept, 'type': 'OptimWrapper'}
     if cfg.get('launcher', 'none') == 'pytorch':
-        _join_gloo()
+        _join_gloo(timeout_of(cfg))
         cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
         cfg.model_wrapper_cfg.setdefault('broadcast_buffers', False)
         unused = cfg.get('find_unused_parameters', False)
         cfg.model_wrapper_cfg.setdefault('find_unused_parameters', unused)
         cfg.model_wrapper_cfg.device_ids = None
+
+
+def add_hooks(cfg: Config) -> None:
+    """Add the hooks that keep trainings safe where a config has neither them nor its own.
+
+    Args:
+        cfg: changed in place. mmengine's ``CheckpointHook`` becomes ``AtomicCheckpointHook``, which
+            takes the same arguments.
+    """
+    hooks = cfg.get('default_hooks') or ConfigDict()
+    present = [*hooks.values(), *(cfg.get('custom_hooks') or ())]
+    types = {str(hook.get('type')).rpartition('.')[2] for hook in present if hook}
+    for name, kind in DEFAULT_HOOKS.items():
+        if kind not in types and hooks.get(name, ()) is not None:  # None switches a hook off
+            hooks[name] = ConfigDict(type=f'mmpose.{kind}')
+    saving = hooks.setdefault('checkpoint', ConfigDict(type='CheckpointHook', interval=1))
+    if saving and saving.get('type') in ('CheckpointHook', 'mmengine.CheckpointHook'):
+        saving['type'] = 'mmpose.AtomicCheckpointHook'
+    cfg.default_hooks = hooks
 
 
 def choose_estimator(cfg: Config) -> None:
@@ -178,6 +226,11 @@ def choose_estimator(cfg: Config) -> None:
     if several or any(loader.get('batch_size', 1) > 1 for loader in loaders):
         print_log('model.type: MixedSizePoseEstimator, for images of several sizes', 'current')
         cfg.model.type = 'mmpose.MixedSizePoseEstimator'
+
+
+def timeout_of(cfg: Config) -> float:
+    """Seconds after which a run ends because one of its processes does not answer."""
+    return float((cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout', 1800))
 
 
 def leave_group() -> None:
@@ -205,7 +258,7 @@ def _has_accelerator() -> bool:
     return get_device() not in ('cpu', 'mps')
 
 
-def _join_gloo() -> None:
+def _join_gloo(timeout: float) -> None:
     """Join the processes that torchrun started; mmengine's own function needs CUDA."""
     if not torch.distributed.is_initialized():
-        torch.distributed.init_process_group('gloo')
+        torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=timeout))

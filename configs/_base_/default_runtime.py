@@ -8,9 +8,18 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     # 'auto' is the evaluator's first number: coco/AP or crowdpose/AP
     checkpoint=dict(
-        type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto', rule='greater'),
+        type='AtomicCheckpointHook',
+        interval=1,
+        max_keep_ckpts=3,
+        save_best='auto',
+        rule='greater'),
     # torch >= 2.6 could not load or resume the checkpoints without it
     plain_checkpoint=dict(type='PlainCheckpointHook'),
+    # a resumed run draws the random numbers of one that was never stopped
+    randomness=dict(type='RandomnessHook'),
+    # stop when a loss is NaN; save before SIGTERM and Ctrl-C end a run
+    finite_training=dict(type='FiniteTrainingHook'),
+    graceful_stop=dict(type='GracefulStopHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
     visualization=dict(type='PoseVisualizationHook', enable=False),
@@ -23,7 +32,9 @@ default_hooks = dict(
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))  # tools/train.py takes gloo where there is no GPU
+    # tools/train.py takes gloo where there is no GPU; a process that does not answer for
+    # `timeout` seconds ends the run
+    dist_cfg=dict(backend='nccl', timeout=1800))
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='PoseLocalVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
