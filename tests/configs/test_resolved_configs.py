@@ -18,11 +18,19 @@ from centergroup_mm.utils.skeleton import read_metainfo
 from .snapshot import ROOT, Settings, read_snapshot, resolve, shipped_configs
 
 BEFORE = read_snapshot()
+#: trainings that resume exactly, stop at NaN, and save when they are told to stop
+SAFE_TRAINING = {
+    'default_hooks.checkpoint.type': 'AtomicCheckpointHook',
+    'default_hooks.randomness.type': 'RandomnessHook',
+    'default_hooks.finite_training.type': 'FiniteTrainingHook',
+    'default_hooks.graceful_stop.type': 'GracefulStopHook',
+    'env_cfg.dist_cfg.timeout': 1800,
+}
 
 
 def apply_intended_changes(path: str, settings: Settings) -> Settings:
     """Settings of a config before, with every change made on purpose since."""
-    settings = checked_annotations(path, settings)
+    settings = {**checked_annotations(path, settings), **SAFE_TRAINING}
     if 'model.head.metainfo' in settings:
         return settings  # newer than the other changes
     if path.endswith('_ms.py'):  # MMPose's estimator stacks the scales of an image
