@@ -16,6 +16,7 @@ from ...utils.skeleton import fill_order, read_metainfo
 from ..grouping import mirror_heatmaps
 from ..grouping.embedding import ResidualBlock
 from .detector import DetectorMaps
+from .loaded_weights import LoadedWeights
 from .views import ImageViews, read_views
 
 
@@ -67,6 +68,7 @@ class CenterHigherHRNetHead(BaseHead):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(self.default_init_cfg if init_cfg is None else init_cfg)
+        self.loaded_weights = LoadedWeights(self)
         if tag_loss is not None and not with_tags:
             raise ValueError('tag_loss needs with_tags=True')
         if metainfo is not None:
@@ -201,6 +203,7 @@ class CenterHigherHRNetHead(BaseHead):
         Returns:
             ``loss_heatmap`` and, with a tag loss, ``loss_pull`` and ``loss_push``.
         """
+        self.loaded_weights.trained()
         heatmaps, tags = self.split(self.forward(feats))
         losses = self.heatmap_losses(heatmaps, batch_data_samples)
         if self.tag_loss is not None:
@@ -250,6 +253,7 @@ class CenterHigherHRNetHead(BaseHead):
             ValueError: there are no tags, no decoder, several scales, or images of several
                 sizes.
         """
+        self.loaded_weights.check()
         test_cfg = test_cfg or {}
         if self.decoder is None or not self.with_tags:
             raise ValueError('grouping by tags needs with_tags=True and a decoder')

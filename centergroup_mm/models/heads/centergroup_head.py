@@ -26,6 +26,7 @@ from ..grouping import (
 )
 from ..losses.centergroup_loss import PersonTargets
 from .detector import Detector, DetectorMaps
+from .loaded_weights import LoadedWeights
 from .views import check_finite, read_views
 
 
@@ -96,6 +97,7 @@ class CenterGroupHead(BaseHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.loaded_weights = LoadedWeights(self)
         skeleton = None if metainfo is None else read_metainfo(metainfo)
         self.detector: Detector = MODELS.build(fill_detector(detector, metainfo))
         if not getattr(self.detector, 'with_center', False):
@@ -365,6 +367,7 @@ class CenterGroupHead(BaseHead):
         Raises:
             ValueError: the images differ in size, or the heatmaps of one are not finite.
         """
+        self.loaded_weights.check()
         views = read_views(feats, batch_data_samples, test_cfg)
         detection = self.detect(views.features, views.flip_indices)
         maps = detection.maps
@@ -391,6 +394,7 @@ class CenterGroupHead(BaseHead):
         Raises:
             ValueError: the samples lack ``label_mask``.
         """
+        self.loaded_weights.trained()
         detected = self.detector.detect(feats)
         losses = dict(self.detector.map_losses(detected, batch_data_samples))
         fields = [sample.gt_fields for sample in batch_data_samples]

@@ -14,6 +14,7 @@ from ...utils.skeleton import fill_sigmas, read_metainfo
 from ..grouping.one_shot import MoveNetMaps
 from ..necks.movenet_fpn import SeparableConv
 from .detector import DetectorMaps
+from .loaded_weights import LoadedWeights
 
 
 @MODELS.register_module()
@@ -51,6 +52,7 @@ class MoveNetHead(BaseHead):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.loaded_weights = LoadedWeights(self)
         if metainfo is not None:
             skeleton = read_metainfo(metainfo)
             num_keypoints = skeleton.num_keypoints
@@ -111,6 +113,7 @@ class MoveNetHead(BaseHead):
         Raises:
             ValueError: the head was built without a loss.
         """
+        self.loaded_weights.trained()
         return self._losses(self.forward(feats), batch_data_samples)
 
     def map_losses(self, maps: DetectorMaps, batch_data_samples: Sequence) -> dict[str, Tensor]:
@@ -168,6 +171,7 @@ class MoveNetHead(BaseHead):
         Raises:
             ValueError: there is no decoder, or a flip or multi-scale test is asked for.
         """
+        self.loaded_weights.check()
         test_cfg = test_cfg or {}
         if self.decoder is None:
             raise ValueError('MoveNetHead needs a decoder to predict poses')

@@ -28,6 +28,7 @@ from ..grouping.pose_fusion import fuse_poses
 from ..grouping.pose_similarity import AREA_OF_BOX, suppress
 from ..losses.point_grouping_loss import Persons, PointGroupingLoss
 from .detector import Detector, DetectorMaps
+from .loaded_weights import LoadedWeights
 from .views import check_finite, read_views
 
 
@@ -90,6 +91,7 @@ class PointCenterGroupHead(BaseHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.loaded_weights = LoadedWeights(self)
         if metainfo is not None:
             detector = fill_detector(detector, metainfo)
             sigmas = sigmas or read_metainfo(metainfo).sigmas
@@ -219,6 +221,7 @@ class PointCenterGroupHead(BaseHead):
         Raises:
             ValueError: the images differ in size, or features are not finite.
         """
+        self.loaded_weights.check()
         views = read_views(feats, batch_data_samples, test_cfg)
         metas = views.metas
         found = []
@@ -273,6 +276,7 @@ class PointCenterGroupHead(BaseHead):
                 ``joints_visible`` and ``boxes`` in input pixels.
             train_cfg: not used, hyper-parameters are constructor arguments.
         """
+        self.loaded_weights.trained()
         losses = {}
         if self.train_detector:
             maps = self.detector.detect(feats)
