@@ -40,7 +40,8 @@ def write_whole(path: str | Path) -> Iterator[Path]:
         UserError: the file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    # the ending stays: OpenCV chooses the format by it
+    partial = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 
 from .commands import COMMANDS
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str) -> None:
     """Import a command and run it, or say in one line what it needs."""
+    # of mmengine's, which a user of a command cannot change
+    warnings.filterwarnings('ignore', 'pkg_resources is deprecated', UserWarning)
     try:
         command = importlib.import_module(COMMANDS[name].module)
     except ImportError as error:

@@ -31,6 +31,7 @@ ROOMS = (
     'synthetic',
     'visualization',
     'zoo',
+    'inference',
     'deploy',
     'commands',
 )

@@ -14,17 +14,14 @@ import sys
 from pathlib import Path
 
 import cv2
-from mmengine.logging import MMLogger
 from tqdm import tqdm
 
-import centergroup_mm  # noqa: F401
-from centergroup_mm.checkpoints.load import check_checkpoint
-from centergroup_mm.utils import checks, cli
-from centergroup_mm.utils.errors import UserError, run_tool
-from centergroup_mm.utils.files import check_target
-from centergroup_mm.visualization import draw_poses, montage
-
-ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+from centergroup_lite.drawing import draw_poses, montage
+from centergroup_lite.errors import UserError, run_tool
+from centergroup_lite.files import check_target, write_whole
+from centergroup_lite.sources import Unreadable, find_sources, read_image
+from centergroup_mm.inference import TorchPredictor, load_model
+from centergroup_mm.utils import cli
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,43 +42,30 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def find_images(path: Path, first: int, num: int) -> list[Path]:
-    """Image files at ``path``; UserError if there are none."""
-    if path.is_file():
-        return [path]
-    found = sorted(p for p in path.glob('*') if p.suffix.lower() in ENDINGS)[first : first + num]
-    if not found:
-        raise UserError(f'{path}: no images ({", ".join(ENDINGS)})')
-    return found
-
-
 def main() -> None:
     """Load, infer, draw."""
-    from mmpose.apis import inference_bottomup, init_model  # after centergroup_mm has repaired it
-
     args = parse_args()
     out = Path(args.out)
     check_target(out, args.overwrite)
-    images = find_images(Path(args.images), args.first, args.num)
-    cfg = checks.load_config(args.config)
-    check_checkpoint(args.checkpoint)
-    MMLogger.get_current_instance().setLevel('ERROR')
-    model = init_model(cfg, args.checkpoint, device=args.device)
+    images = [source for source in find_sources([args.images]) if source.kind == 'image']
+    images = images[args.first :][: args.num]
+    if not images:
+        raise UserError(f'{args.images}: no images left after --first {args.first}')
+    model = TorchPredictor(load_model(args.config, args.checkpoint, args.device))
     drawn = []
-    for path in tqdm(images, unit='img'):
-        image = cv2.imread(str(path))
-        if image is None:
-            raise UserError(f'{path}: not a readable image')
-        found = inference_bottomup(model, image)[0].pred_instances
-        kept = found.bbox_scores >= args.score_thr
-        visible = found.keypoint_scores[kept] >= args.visible_thr
-        title = f'{path.name}: {kept.sum()} people'
-        links = model.dataset_meta['skeleton_links']
+    for source in tqdm(images, unit='img', disable=None):
+        try:
+            image = read_image(source.path)
+        except Unreadable as error:
+            raise UserError(str(error)) from error
+        poses = model.find(image).best(args.score_thr)
+        title = f'{source.path.name}: {len(poses.scores)} people'
         scale = args.side / max(image.shape[:2])
-        keypoints = found.keypoints[kept]
-        drawn.append(draw_poses(image, keypoints, visible, links, title, scale))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(out), montage(drawn, columns=args.columns))
+        visible = poses.keypoint_scores >= args.visible_thr
+        drawn.append(draw_poses(image, poses.keypoints, visible, model.skeleton, title, scale))
+    with write_whole(out) as partial:
+        if not cv2.imwrite(str(partial), montage(drawn, columns=args.columns)):
+            raise OSError('OpenCV cannot write it')
     print(f'{out}: {len(drawn)} images')
 
 

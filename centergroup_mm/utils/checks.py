@@ -14,6 +14,7 @@ from centergroup_lite.annotations import Annotations
 from .annotation_checks import check_dataset_file, check_metric_file
 from .errors import UserError
 from .moved import moved_config, reason_of
+from .packaged import find_config
 from .skeleton_checks import (
     check_annotations,
     check_numbers,
@@ -36,7 +37,7 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     """Read a config file and hand its skeleton to all parts, or say in one line why not.
 
     Args:
-        path: the config file.
+        path: the config file, or the name of a config of the package.
         options: settings of ``--cfg-options`` that replace the config's.
 
     Returns:
@@ -46,6 +47,7 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
         UserError: the file is missing or cannot be read, the options do not fit, or parts of the
             config differ in their keypoints.
     """
+    path = find_config(path)
     if not osp.isfile(path):
         raise UserError(f'config not found: {osp.abspath(path)}')
     try:

@@ -16,6 +16,7 @@ from matplotlib import cbook
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm import zoo
+from centergroup_mm.inference import load_model
 from centergroup_mm.utils.errors import UserError
 
 from ..conftest import ROOT
@@ -27,9 +28,7 @@ THRESHOLD = 0.3
 
 @pytest.fixture(scope='module')
 def model() -> torch.nn.Module:
-    from demo import load_model
-
-    return load_model()
+    return load_model(device='cpu')
 
 
 def scores(model: torch.nn.Module, image: np.ndarray) -> np.ndarray:
