@@ -12,6 +12,9 @@ everything the package adds in MMPose's registries:
   ``MoveNetMobileNetV2``, ``MoveNetFPN``, ``MoveNetHead``, ``MoveNetLoss``;
 - engine: ``PlainCheckpointHook``, ``DetectorCheckpointHook`` and ``ChannelsLastHook``.
 
+The models are found by name too, such as ``MMPoseInferencer('centergroup')``, see
+``inference/names.py``.
+
 Configs do it with ``custom_imports = dict(imports=['centergroup_mm'])``. Outside a config,
 import this package before ``mmpose.models`` or ``mmpose.visualization``.
 """
@@ -23,7 +26,17 @@ from .version import __version__
 prepare()
 install()
 
-from . import codecs, datasets, engine, evaluation, models, visualization  # noqa: E402
+from . import (  # noqa: E402
+    codecs,
+    datasets,
+    engine,
+    evaluation,
+    inference,
+    models,
+    visualization,
+)
+
+inference.register()
 
 __all__ = [
     '__version__',
@@ -31,6 +44,7 @@ __all__ = [
     'datasets',
     'engine',
     'evaluation',
+    'inference',
     'models',
     'visualization',
 ]

@@ -14,10 +14,11 @@ from torch import nn
 
 from centergroup_lite.poses import Poses
 
-from .. import zoo
 from ..checkpoints.load import check_checkpoint, check_model_weights
 from ..utils.checks import load_config
 from ..utils.errors import UserError
+from ..zoo.models import PHOTOGRAPHS, find_model
+from .names import weights_of
 
 
 def load_model(
@@ -41,11 +42,12 @@ def load_model(
     if device == 'auto':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
     MMLogger.get_instance('mmengine').setLevel('ERROR')
-    config = config or zoo.PHOTOGRAPHS
+    model_of = find_model(config or PHOTOGRAPHS)  # an alias is not the name of the config
+    config = model_of.name if model_of else str(config)
     cfg = load_config(config)
     if cfg.get('data_mode') == 'topdown':
         raise UserError(f'{config} is a top-down model, which needs boxes of people')
-    weights = checkpoint or str(zoo.weights_of(Path(config).stem.removesuffix('_ms')))
+    weights = checkpoint or str(weights_of(Path(config).stem))
     content = check_checkpoint(weights)
     with warnings.catch_warnings(record=True):  # that it takes COCO's keypoints, see below
         model = init_model(cfg, None, device='cpu')

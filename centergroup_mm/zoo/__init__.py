@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 from ..utils.errors import UserError
+from .models import PHOTOGRAPHS
+
+__all__ = ['FOLDER', 'PHOTOGRAPHS', 'weights_of']
 
 FOLDER = Path(__file__).parent
-
-#: the model that finds people in photographs; its config has the same name
-PHOTOGRAPHS = 'centergroup_movenet_photos'
 
 
 def weights_of(name: str) -> Path:
@@ -21,12 +21,15 @@ def weights_of(name: str) -> Path:
 
     Returns:
         ``NAME-SHA.pth`` in this folder, where SHA are the first eight digits of the file's
-        SHA-256 checksum, as MMPose names its checkpoints.
+        SHA-256 checksum, as MMPose names its checkpoints; ``NAME.pth`` if that is there instead.
 
     Raises:
         UserError: there is no such file, or its checksum differs from the one in its name.
     """
     found = sorted(FOLDER.glob(f'{name}-????????.pth'))
+    plain = FOLDER / f'{name}.pth'
+    if not found and plain.is_file():
+        return plain
     if not found:
         known = ', '.join(sorted(path.stem for path in FOLDER.glob('*.pth')))
         raise UserError(f'the package has no weights of {name}; it has: {known}')
