@@ -59,5 +59,6 @@ def run_command(name: str) -> None:
     try:
         command = importlib.import_module(COMMANDS[name].module)
     except ImportError as error:
-        raise UserError(f'centergroup {name} cannot start: {error}') from error
+        remedy = '; pip install opencv-python-headless' if error.name == 'cv2' else ''
+        raise UserError(f'centergroup {name} cannot start: {error}{remedy}') from error
     command.main()

@@ -35,18 +35,25 @@ SUPPORTED: dict[str, tuple[str, str, str]] = {
     'mmdet': ('3.0.0', '3.4.0', 'pip install --no-deps mmdet==3.3.0'),
     'mmpose': ('1.3.0', '1.4.0', 'pip install --no-deps mmpose==1.3.2'),
 }
-#: what mmpose and mmdet import, which ``--no-deps`` leaves out: module -> distribution
+#: what the OpenMMLab packages import, which ``--no-deps`` leaves out: module -> distribution
 RUNTIME: dict[str, str] = {
+    'PIL': 'pillow',
+    'addict': 'addict',
     'cv2': '"opencv-python-headless<4.12"',
     'json_tricks': 'json_tricks',
     'matplotlib': 'matplotlib',
     'munkres': 'munkres',
+    'packaging': 'packaging',
     'pycocotools': 'pycocotools',
+    'rich': 'rich',
     'scipy': 'scipy',
     'shapely': 'shapely',
+    'termcolor': 'termcolor',
     'terminaltables': 'terminaltables',
     'tqdm': 'tqdm',
     'xtcocotools': 'xtcocotools',
+    'yaml': 'pyyaml',
+    'yapf': 'yapf',
 }
 MMCV_OPS_REMEDY = (
     'the compiled half of mmcv is not installed (this is mmcv-lite); CenterGroup does not need '
@@ -68,15 +75,21 @@ def prepare() -> None:
 
 def check_versions() -> None:
     """Raise an ImportError of one line if a package is missing or unsuitable."""
-    for module, (lowest, too_new, remedy) in SUPPORTED.items():
-        if importlib.util.find_spec(module) is None:
-            raise ImportError(
-                f'centergroup_mm needs {module}>={lowest},<{too_new}, '
-                f'which is not installed: {remedy}'
-            )
+    absent = [module for module in SUPPORTED if importlib.util.find_spec(module) is None]
     missing = [name for module, name in RUNTIME.items() if importlib.util.find_spec(module) is None]
+    remedies = []
+    if absent:  # in one command, so that a fresh environment needs one try
+        pins = ' '.join(SUPPORTED[module][2].split()[-1] for module in absent)
+        remedies.append(f'pip install --no-deps {pins}')
     if missing:
-        raise ImportError(f'mmpose misses packages it needs: pip install {" ".join(missing)}')
+        remedies.append(f'pip install {" ".join(missing)}')
+    if absent:
+        needed = ', '.join('{}>={},<{}'.format(name, *SUPPORTED[name][:2]) for name in absent)
+        raise ImportError(
+            f'centergroup_mm needs {needed}, not installed here: {" && ".join(remedies)}'
+        )
+    if missing:
+        raise ImportError(f'MMPose misses packages it needs: {remedies[0]}')
     for module, (lowest, too_new, remedy) in SUPPORTED.items():
         found = importlib.import_module(module).__version__
         if not _numbers(lowest) <= _numbers(found) < _numbers(too_new):

@@ -34,6 +34,7 @@ ROOMS = (
     'inference',
     'deploy',
     'commands',
+    '__main__',
 )
 PROJECTS = {path.parent.name for path in ROOT.glob('projects/*/*/__init__.py')} - {'tests'}
 

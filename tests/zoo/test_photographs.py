@@ -145,7 +145,7 @@ def test_the_demo_needs_no_config_and_replaces_nothing_unasked(tmp_path):
     (tmp_path / 'broken.jpg').write_bytes(b'no image')
     done = run_demo('portrait.png', 'broken.jpg', cwd=tmp_path)
     assert 'portrait_poses.jpg: 1 person' in done.stdout
-    assert done.returncode == 2 and 'broken.jpg: not a readable image' in done.stderr
+    assert done.returncode == 2 and 'broken.jpg is not a readable image' in done.stderr
     again = run_demo('portrait.png', cwd=tmp_path)
     assert again.returncode == 2 and 'exists: pass --overwrite' in again.stderr
     assert cv2.imread(str(tmp_path / 'portrait_poses.jpg')).shape == (600, 512, 3)
