@@ -10,7 +10,8 @@ everything the package adds in MMPose's registries:
 - models: ``CenterHigherHRNetHead``, ``CenterGroupNeck``, ``AttentionGrouping``,
   ``CenterGroupHead``, ``CenterGroupLoss``, ``CenterHungarianAssigner``,
   ``MoveNetMobileNetV2``, ``MoveNetFPN``, ``MoveNetHead``, ``MoveNetLoss``;
-- engine: ``PlainCheckpointHook``, ``DetectorCheckpointHook`` and ``ChannelsLastHook``.
+- engine: ``PlainCheckpointHook``, ``DetectorCheckpointHook`` and ``ChannelsLastHook``;
+- visualization: ``CenterGroupVisualizer``.
 
 The models are found by name too, such as ``MMPoseInferencer('centergroup')``, see
 ``inference/names.py``.
@@ -19,7 +20,7 @@ Configs do it with ``custom_imports = dict(imports=['centergroup_mm'])``. Outsid
 import this package before ``mmpose.models`` or ``mmpose.visualization``.
 """
 
-from .compat import prepare
+from .compat import keep_heatmap_setting, prepare
 from .utils.moved import install
 from .version import __version__
 
@@ -36,6 +37,7 @@ from . import (  # noqa: E402
     visualization,
 )
 
+keep_heatmap_setting()
 inference.register()
 
 __all__ = [

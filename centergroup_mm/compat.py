@@ -9,6 +9,7 @@ and raises an error that says what to install when it is used.
 - :func:`fill_simcc_visualizer`: MMPose's visualizer imports torchvision for the drawing of SimCC.
 - :func:`fill_package_lookup`: mmengine looks packages up with ``pkg_resources``, which
   setuptools 81 no longer has.
+- :func:`keep_heatmap_setting`: MMPose's inferencer forgets ``draw_heatmap`` for bottom-up models.
 - :func:`is_traced`: torch 2.3 and newer tell it in another place.
 
 Checkpoints are made loadable by :class:`centergroup_mm.engine.hooks.PlainCheckpointHook`.
@@ -16,6 +17,7 @@ Checkpoints are made loadable by :class:`centergroup_mm.engine.hooks.PlainCheckp
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -149,6 +151,29 @@ def fill_package_lookup() -> None:
         for name, module in list(sys.modules.items()):
             if name.partition('.')[0] == 'mmengine' and vars(module).get(new.__name__) is old:
                 setattr(module, new.__name__, new)
+
+
+def keep_heatmap_setting() -> None:
+    """Let ``draw_heatmap`` of MMPose's inferencer reach bottom-up models.
+
+    The inferencer writes it into ``model.test_cfg``, and before the first image replaces this by a
+    copy of ``model.head.test_cfg``, which does not know of it. Here it is written into both.
+    ``mmpose.visualization`` has to be imported already.
+    """
+    inferencer = importlib.import_module('mmpose.apis.inferencers').Pose2DInferencer
+    original = inferencer.update_model_visualizer_settings
+    if getattr(original, 'keeps_heatmap_setting', False):
+        return
+
+    @functools.wraps(original)
+    def update(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        head_cfg = getattr(getattr(self.model, 'head', None), 'test_cfg', None)
+        if isinstance(head_cfg, dict):
+            head_cfg['output_heatmaps'] = self.model.test_cfg['output_heatmaps']
+
+    update.keeps_heatmap_setting = True  # type: ignore[attr-defined]
+    inferencer.update_model_visualizer_settings = update
 
 
 def is_traced() -> bool:

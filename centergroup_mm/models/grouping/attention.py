@@ -135,8 +135,7 @@ class AttentionGrouping(nn.Module):
                 raise ValueError(
                     'geometry=True needs a detector that regresses keypoints and sizes at centers'
                 )
-            widths = expected.scales[..., None] * self.distance.spreads(centers.float())
-            distance = self.distance(points.float()[:, None], expected.points, widths)
+            distance = self.distance_logits(centers, points, expected)
             logits = logits + distance.transpose(1, 2)  # [B x K x C x M]
         seen = self._own_type(valid) if self.same_type_only else valid[:, None]  # [B x K or 1 x M]
         logits = logits.masked_fill(~seen[:, :, None], torch.finfo(torch.float32).min)
@@ -156,6 +155,16 @@ class AttentionGrouping(nn.Module):
         return GroupingOutput(
             logits.transpose(1, 2), soft, hard, visibility.float(), center.float()
         )
+
+    def distance_logits(self, centers: Tensor, points: Tensor, expected: ExpectedPose) -> Tensor:
+        """The summand of the logits that ``geometry`` adds; arguments as of :meth:`forward`.
+
+        Returns:
+            [B x C x K x M].
+        """
+        assert self.distance is not None
+        widths = expected.scales[..., None] * self.distance.spreads(centers.float())
+        return self.distance(points.float()[:, None], expected.points, widths)
 
     def _own_type(self, valid: Tensor) -> Tensor:
         """The keypoints that the head of each joint type sees with ``same_type_only``.

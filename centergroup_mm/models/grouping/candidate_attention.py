@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -87,19 +89,38 @@ class CandidateAttention(nn.Module):
             widths: expected distance from there [B x C x K] in cells.
             own_logits: log-odds of type k at the regressed keypoint k [B x C x K].
         """
-        logits = self.score_weight[:, None] * keypoints.logits[:, None]  # [B x 1 x K x R]
-        own = self.score_weight * own_logits + self.own_bias
-        if self.geometry:
-            distance = distance_logits(keypoints.points, expected, widths)
-            logits = logits + self.distance_weight[:, None] * distance
-        if self.content:
-            shared, regressed = self._content(queries, tokens)
-            logits, own = logits + shared, own + regressed
+        terms = self.terms(queries, tokens, keypoints, expected, widths, own_logits)
+        logits, own = (reduce(add, part) for part in zip(*terms.values(), strict=True))
         logits = logits.expand(-1, own.shape[1], -1, -1)
         logits = logits.masked_fill(~keypoints.valid[:, None], torch.finfo(logits.dtype).min)
         logits = torch.cat([logits, own[..., None]], -1)
         index = logits.argmax(-1)
         return Candidates(logits, index, expected, choose(keypoints.points, expected, index))
+
+    def terms(
+        self,
+        queries: Tensor,
+        tokens: PointTokens,
+        keypoints: KeypointPeaks,
+        expected: Tensor,
+        widths: Tensor,
+        own_logits: Tensor,
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """The summands of the logits; arguments as of :meth:`forward`.
+
+        Returns:
+            by name, 'detection' (log-odds), 'geometry' (distance) and 'appearance' (embeddings):
+            those of the peaks [B x C or 1 x K x R] and of the expected keypoint [B x C x K].
+        """
+        peaks = self.score_weight[:, None] * keypoints.logits[:, None]  # [B x 1 x K x R]
+        terms = {'detection': (peaks, self.score_weight * own_logits + self.own_bias)}
+        if self.geometry:
+            distance = distance_logits(keypoints.points, expected, widths)
+            near = self.distance_weight[:, None] * distance
+            terms['geometry'] = (near, torch.zeros_like(own_logits))
+        if self.content:
+            terms['appearance'] = self._content(queries, tokens)
+        return terms
 
     def _content(self, queries: Tensor, tokens: PointTokens) -> tuple[Tensor, Tensor]:
         """Products of queries and keys: [B x C x K x R] and, of regressed ones, [B x C x K]."""

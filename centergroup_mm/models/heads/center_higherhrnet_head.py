@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from ...utils.deprecation import renamed_argument
 from ...utils.skeleton import fill_order, read_metainfo
-from ..grouping import mirror_heatmaps
+from ..grouping import merge_heatmap_levels, mirror_heatmaps
 from ..grouping.embedding import ResidualBlock
 from .detector import DetectorMaps
 from .loaded_weights import LoadedWeights
-from .views import ImageViews, read_views
+from .views import ImageViews, Predictions, hand_out, read_views
 
 
 @MODELS.register_module()
@@ -235,19 +235,21 @@ class CenterHigherHRNetHead(BaseHead):
 
     def predict(
         self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
-    ) -> list[InstanceData]:
+    ) -> Predictions:
         """Poses grouped by tags, in pixels of the network input.
 
         Args:
             feats: the backbone's output; ``[original, mirrored]`` outputs with ``flip_test``.
             batch_data_samples: metas ``input_size`` [w, h] and, for flip test,
                 ``flip_indices``.
-            test_cfg: ``flip_test`` and ``score_thr`` (poses below are dropped; default: none).
+            test_cfg: ``flip_test``, ``score_thr`` (poses below are dropped; default: none) and
+                ``output_heatmaps``.
 
         Returns:
             for each image InstanceData of P poses with numpy ``keypoints`` [P x K x 2],
             ``keypoint_scores`` [P x K], ``bboxes`` [P x 4] (x1, y1, x2, y2 of the joints) and
-            ``bbox_scores`` [P] (mean score of the joints).
+            ``bbox_scores`` [P] (mean score of the joints). With ``output_heatmaps`` a pair of them
+            and of PixelData with the ``heatmaps`` [T x h x w].
 
         Raises:
             ValueError: there are no tags, no decoder, several scales, or images of several
@@ -279,7 +281,7 @@ class CenterHigherHRNetHead(BaseHead):
                     bbox_scores=pose_scores,
                 )
             )
-        return results
+        return hand_out(results, batch_data_samples, test_cfg, merge_heatmap_levels(levels))
 
 
 def _in_full(layer: nn.Conv2d, x: Tensor) -> Tensor:

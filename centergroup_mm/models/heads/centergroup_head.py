@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from mmengine.structures import InstanceData
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
@@ -24,10 +23,11 @@ from ..grouping import (
     read_expected,
     select_proposals,
 )
+from ..grouping.explanation import explain_layers, record
 from ..losses.centergroup_loss import PersonTargets
 from .detector import Detector, DetectorMaps
 from .loaded_weights import LoadedWeights
-from .views import check_finite, read_views
+from .views import Predictions, check_finite, hand_out, read_views, wants
 
 
 class Detection(NamedTuple):
@@ -298,6 +298,7 @@ class CenterGroupHead(BaseHead):
         detection: Detection,
         padding_masks: tuple[Tensor, Tensor],
         flip_indices: Tensor | None = None,
+        last_only: bool = True,
     ) -> tuple[GroupingOutput, Proposals]:
         """From maps and features to merged grouping outputs.
 
@@ -306,6 +307,7 @@ class CenterGroupHead(BaseHead):
             padding_masks: masks of the image at 1/4 [B x H/4 x W/4] and full resolution
                 [B x H x W], of the unmirrored input.
             flip_indices: as given to :meth:`detect`.
+            last_only: see :meth:`group`; False runs all modules, for an explanation.
 
         Returns:
             output of the last grouping module, views merged, and the flattened centers.
@@ -316,7 +318,7 @@ class CenterGroupHead(BaseHead):
         if flip_indices is not None:
             quarter = torch.cat([quarter, quarter.flip(-1)])
         given = (detection.features, keypoints, centers, quarter, size)
-        output = self.group(*given, detected=detection.detected)[-1]
+        output = self.group(*given, last_only=last_only, detected=detection.detected)[-1]
         if not self.grouping[-1].classify_centers:
             # The score of a center is then its heatmap value, which is the same in both views.
             score = centers.flatten().scores.float().clamp(1e-6, 1 - 1e-6)
@@ -330,9 +332,10 @@ class CenterGroupHead(BaseHead):
         detection: Detection,
         padding_masks: tuple[Tensor, Tensor],
         flip_indices: Tensor | None = None,
+        last_only: bool = True,
     ) -> Poses:
         """Poses of a detection; arguments as of :meth:`infer`."""
-        output, centers = self.infer(detection, padding_masks, flip_indices)
+        output, centers = self.infer(detection, padding_masks, flip_indices, last_only)
         return self.decoder.batch_decode(output, detection.maps[:, :-1], centers.valid)
 
     # ---- what MMPose calls ----------------------------------------------------------------
@@ -349,20 +352,22 @@ class CenterGroupHead(BaseHead):
 
     def predict(
         self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
-    ) -> list[InstanceData]:
+    ) -> Predictions:
         """Poses of a batch in pixels of the network input.
 
         Args:
             feats: levels of backbone and neck; a pair ``[original, mirrored]`` of them with
                 ``flip_test``; a list of such entries for the scales with ``multiscale_test``.
             batch_data_samples: their metadata say where the image is in the input.
-            test_cfg: ``flip_test``, ``multiscale_test`` and ``score_thr`` (poses below are
-                dropped; default 0, keep all).
+            test_cfg: ``flip_test``, ``multiscale_test``, ``score_thr`` (poses below are
+                dropped; default 0, keep all), ``output_heatmaps`` and ``output_attention``, see
+                :func:`~centergroup_mm.models.heads.views.hand_out`.
 
         Returns:
             for each image InstanceData of P poses with numpy ``keypoints`` [P x K x 2],
             ``keypoint_scores`` [P x K] (visibility), ``bbox_scores`` [P] (pose score) and
-            ``bboxes`` [P x 4] (x1, y1, x2, y2 of the keypoints).
+            ``bboxes`` [P x 4] (x1, y1, x2, y2 of the keypoints). With ``output_heatmaps`` a pair of
+            them and of PixelData with the merged ``heatmaps`` [K+1 x H x W], the center last.
 
         Raises:
             ValueError: the images differ in size, or the heatmaps of one are not finite.
@@ -374,8 +379,15 @@ class CenterGroupHead(BaseHead):
         check_finite(maps, views.metas)
         size = (maps.shape[-2], maps.shape[-1])
         masks = tuple(valid_mask(views.metas, size, stride, maps.device) for stride in (4, 1))
-        poses = self.decode(detection, masks, views.flip_indices)
-        return self.decoder.to_instances(poses, float((test_cfg or {}).get('score_thr', 0.0)))
+        explain = wants(test_cfg, 'output_attention')
+        with record([self.neck, *self.grouping] if explain else []) as calls:
+            poses = self.decode(detection, masks, views.flip_indices, last_only=not explain)
+        explanation = None
+        if explain:
+            (_, (_, keypoints, centers, *_), _), *layers = calls
+            explanation = explain_layers(layers, keypoints, centers, poses)
+        instances = self.decoder.to_instances(poses, float((test_cfg or {}).get('score_thr', 0.0)))
+        return hand_out(instances, batch_data_samples, test_cfg, maps, explanation)
 
     def loss(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None

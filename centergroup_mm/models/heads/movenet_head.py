@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmengine.structures import InstanceData
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from ..grouping.one_shot import MoveNetMaps
 from ..necks.movenet_fpn import SeparableConv
 from .detector import DetectorMaps
 from .loaded_weights import LoadedWeights
+from .views import Predictions, hand_out, wants
 
 
 @MODELS.register_module()
@@ -154,7 +154,7 @@ class MoveNetHead(BaseHead):
 
     def predict(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, test_cfg: dict | None = None
-    ) -> list[InstanceData]:
+    ) -> Predictions:
         """One-shot poses, in pixels of the network input.
 
         Images of a batch may differ in size: each is decoded by itself, from the part of the maps
@@ -163,10 +163,13 @@ class MoveNetHead(BaseHead):
         Args:
             feats: as of :meth:`forward`.
             batch_data_samples: meta ``img_shape`` (h, w) of the padded input of each image.
-            test_cfg: ``score_thr`` (poses below are dropped; default: none).
+            test_cfg: ``score_thr`` (poses below are dropped; default: none) and
+                ``output_heatmaps``.
 
         Returns:
-            for each image InstanceData as of ``MoveNetCodec.batch_decode``.
+            for each image InstanceData as of ``MoveNetCodec.batch_decode``; with
+            ``output_heatmaps`` a pair of them and of PixelData with the ``heatmaps``
+            [K+1 x h x w], the center last.
 
         Raises:
             ValueError: there is no decoder, or a flip or multi-scale test is asked for.
@@ -181,13 +184,17 @@ class MoveNetHead(BaseHead):
         maps = self.forward(feats)
         stride = self.strides[-1]
         canvas = tuple(stride * side for side in maps.center.shape[-2:])
-        results = []
+        results, heatmaps = [], []
         for index, sample in enumerate(batch_data_samples):
             height, width = sample.metainfo.get('img_shape', canvas)[:2]
-            own = (
-                part[index : index + 1, :, : -(-height // stride), : -(-width // stride)]
-                for part in maps
+            own = MoveNetMaps(
+                *(
+                    part[index : index + 1, :, : -(-height // stride), : -(-width // stride)]
+                    for part in maps
+                )
             )
             score_thr = float(test_cfg.get('score_thr') or 0.0)
-            results += self.decoder.batch_decode(MoveNetMaps(*own), score_thr)
-        return results
+            results += self.decoder.batch_decode(own, score_thr)
+            if wants(test_cfg, 'output_heatmaps'):
+                heatmaps.append(torch.cat([own.kpt_heatmap, own.center], 1)[0].sigmoid())
+        return hand_out(results, batch_data_samples, test_cfg, heatmaps)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...utils.instances import pose_instances
 from ...utils.skeleton import fill_detector, read_metainfo
 from ..grouping import Poses
+from ..grouping.explanation import explain_rounds, record
 from ..grouping.point_grouping import PointGrouping
 from ..grouping.point_proposals import (
     CenterPeaks,
@@ -29,7 +30,7 @@ from ..grouping.pose_similarity import AREA_OF_BOX, suppress
 from ..losses.point_grouping_loss import Persons, PointGroupingLoss
 from .detector import Detector, DetectorMaps
 from .loaded_weights import LoadedWeights
-from .views import check_finite, read_views
+from .views import Predictions, check_finite, hand_out, read_views, wants
 
 
 @MODELS.register_module()
@@ -202,21 +203,23 @@ class PointCenterGroupHead(BaseHead):
 
     def predict(
         self, feats: Sequence, batch_data_samples: Sequence, test_cfg: dict | None = None
-    ) -> list[InstanceData]:
+    ) -> Predictions:
         """Poses of a batch of images of one size, in pixels of the network input.
 
         Args:
             feats: levels of backbone and neck; a pair ``[original, mirrored]`` of them with
                 ``flip_test``; a list of such entries for the scales with ``multiscale_test``.
             batch_data_samples: their metadata say how large the image is at every scale.
-            test_cfg: ``flip_test``, ``multiscale_test`` and ``score_thr`` (poses below are
-                dropped; default 0).
+            test_cfg: ``flip_test``, ``multiscale_test``, ``score_thr`` (poses below are
+                dropped; default 0), ``output_heatmaps`` and ``output_attention``, see
+                :func:`~centergroup_mm.models.heads.views.hand_out`.
 
         Returns:
             for each image InstanceData of P poses, the best first, with numpy ``keypoints``
             [P x K x 2], ``keypoint_scores`` [P x K] (visibility times expected similarity),
             ``bbox_scores`` [P] (pose score) and ``bboxes`` [P x 4] (x1, y1, x2, y2 of the
-            keypoints).
+            keypoints). With ``output_heatmaps`` a pair of them and of PixelData with the
+            ``heatmaps`` [K+1 x h x w] of the image at the original scale, the center last.
 
         Raises:
             ValueError: the images differ in size, or features are not finite.
@@ -224,10 +227,16 @@ class PointCenterGroupHead(BaseHead):
         self.loaded_weights.check()
         views = read_views(feats, batch_data_samples, test_cfg)
         metas = views.metas
-        found = []
+        found, explanation = [], None
+        rounds = [step.attention for step in self.grouping.decoder.rounds]
         for scale, levels in enumerate(views.features):
             check_finite(levels[-1], metas * (2 if views.flip_indices is not None else 1))
-            poses = self.forward(levels)
+            explain = scale == 0 and wants(test_cfg, 'output_attention')
+            with record([*rounds, self.grouping] if explain else []) as calls:
+                poses = self.forward(levels)
+            if explain:
+                own = Poses(*(field[: len(metas)] for field in poses))
+                explanation = explain_rounds(calls, own, self.stride)
             width = self.stride * levels[-1].shape[-1]
             halves = poses.scores.shape[0] // len(metas)
             for half in range(halves):
@@ -236,10 +245,15 @@ class PointCenterGroupHead(BaseHead):
                     own = mirror_back(own, views.flip_indices, width)
                 found.append(to_first_scale(own, metas, scale))
         score_thr = float((test_cfg or {}).get('score_thr', 0.0))
-        return [
+        instances = [
             self._instances([Poses(*(f[i] for f in poses)) for poses in found], score_thr)
             for i in range(len(metas))
         ]
+        maps = None
+        if wants(test_cfg, 'output_heatmaps'):
+            levels = [level[: len(metas)] for level in views.features[0]]
+            maps = self.detector.detect(levels).heatmaps[-1]
+        return hand_out(instances, batch_data_samples, test_cfg, maps, explanation)
 
     def _instances(self, views: Sequence[Poses], score_thr: float) -> InstanceData:
         """Merge the views of one image; fields of the poses without the batch axis."""

@@ -1,4 +1,4 @@
-"""Inputs of a bottom-up head at test time: features of all views, and metadata."""
+"""What goes into a bottom-up head at test time and what comes out, beside the poses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
+
+from ..grouping.explanation import Explanation
+
+#: poses of each image; with ``output_heatmaps`` also the heatmaps of each image
+Predictions = list[InstanceData] | tuple[list[InstanceData], list[PixelData]]
 
 
 class ImageViews(NamedTuple):
@@ -84,3 +90,33 @@ def check_finite(maps: Tensor, metas: Sequence[dict]) -> None:
             f'the heatmaps of {meta.get("img_path", "an image")} are not finite: '
             'the checkpoint or the image holds NaN or infinite values'
         )
+
+
+def wants(test_cfg: dict | None, key: str) -> bool:
+    """Say whether the test config switches something on; nothing is by default."""
+    return bool((test_cfg or {}).get(key, False))
+
+
+def hand_out(
+    instances: list[InstanceData],
+    batch_data_samples: Sequence,
+    test_cfg: dict | None,
+    heatmaps: Tensor | Sequence[Tensor] | None = None,
+    explanation: Explanation | None = None,
+) -> Predictions:
+    """Poses, and what the test config asks for besides.
+
+    Args:
+        instances: poses of each image.
+        batch_data_samples: get the ``explanation`` of their image, in pixels of the original image,
+            as the metadata ``attention``. MMPose keeps metadata wherever it copies samples.
+        test_cfg: with ``output_heatmaps`` the heatmaps are returned.
+        heatmaps: B of [T x h x w], which cover the network input.
+        explanation: of the batch, collected with ``output_attention``.
+    """
+    if explanation is not None:
+        for i, sample in enumerate(batch_data_samples):
+            sample.set_metainfo(dict(attention=explanation.of_image(i, sample.metainfo)))
+    if heatmaps is None or not wants(test_cfg, 'output_heatmaps'):
+        return instances
+    return instances, [PixelData(heatmaps=maps.detach().float().cpu()) for maps in heatmaps]
