@@ -43,7 +43,9 @@ COMMANDS: dict[str, Command] = {
             'centergroup_lite.predict', 'find and draw the poses in images and videos', 'demo.py'
         ),
         'explain': Command(
-            'centergroup_mm.commands.explain', 'show in a page why keypoints were grouped'
+            'centergroup_mm.commands.explain',
+            'show in a page why keypoints were grouped',
+            'explain.py',
         ),
         'train': Command('centergroup_mm.commands.train', 'train a model', 'train.py'),
         'test': Command('centergroup_mm.commands.test', 'evaluate a model', 'test.py'),
