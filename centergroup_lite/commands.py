@@ -57,7 +57,7 @@ COMMANDS: dict[str, Command] = {
             'convert a checkpoint of another implementation',
             'convert_checkpoint.py',
         ),
-        'data': Command('centergroup_mm.commands.data', 'check and set up your own annotations'),
+        'data': Command('centergroup_lite.data', 'check and set up your own annotations'),
     }.items()
     if command.exists
 }
