@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', 1))
 THREADS = max(1, 2 // WORKERS)
 torch.set_num_threads(THREADS)
 os.environ['OMP_NUM_THREADS'] = str(THREADS)  # of the tools that tests start
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of what several processes use, see helpers/exported.py."""
+    if not hasattr(config, 'workerinput'):  # the process that starts the others
+        folder = tempfile.TemporaryDirectory()
+        os.environ['CENTERGROUP_TEST_FILES'] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(scope='session')

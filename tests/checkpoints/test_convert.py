@@ -52,6 +52,22 @@ PLACES = {
 
 @NEEDS_OFFICIAL
 @pytest.mark.parametrize('name', key_lists() or ['absent'])
+def test_every_tensor_of_a_release_has_a_place_of_its_own(name):
+    state = model_state(config_of(name))
+    result = convert(blank(name), state)
+    assert set(result.placed) == set(blank(name)) and not result.left_out and not result.untrained
+    assert set(result.placed.values()) == set(state)
+
+
+@NEEDS_OFFICIAL
+@pytest.mark.parametrize(
+    'name',
+    [
+        # seconds and half a gigabyte each; the test above has the names and shapes of all
+        pytest.param(name, marks=[pytest.mark.slow] if 'w48' in name else [])
+        for name in key_lists() or ['absent']
+    ],
+)
 def test_every_release_converts_and_loads_strictly(name, tmp_path):
     config, weights = config_of(name), dict(filled(name))
     torch.save(weights, tmp_path / 'theirs.pth')

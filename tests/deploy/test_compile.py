@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -40,10 +42,22 @@ def agreeing_joints(graph, run, tensors: tuple[torch.Tensor, ...], tolerance: fl
     return found.joints
 
 
+@pytest.fixture(
+    scope='module',
+    params=[
+        pytest.param(exported.short_config(), id='short backbone'),
+        pytest.param(exported.TINY, id='HRNet', marks=pytest.mark.slow),
+    ],
+)
+def config(request: pytest.FixtureRequest) -> Path:
+    """A tiny model."""
+    return request.param
+
+
 @pytest.fixture(scope='module')
-def graph():
-    """The tiny model."""
-    return exported.graph(exported.TINY)
+def graph(config: Path):
+    """Its inference graph."""
+    return exported.graph(config)
 
 
 @torch.no_grad()
@@ -63,8 +77,9 @@ def test_one_graph_without_breaks_serves_every_size(graph):
 
 
 @torch.no_grad()
-def test_exported_program_serves_every_size(graph):
-    module = export_program(graph).module()
+def test_exported_program_serves_every_size(config, graph):
+    short = config == exported.short_config()
+    module = (exported.program() if short else export_program(graph)).module()
     assert sum(agreeing_joints(graph, module, inputs(*shape)) for shape in SHAPES) > 0
 
 
@@ -83,8 +98,8 @@ def test_compiled_code(graph):
 
 @pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
 @torch.no_grad()
-def test_reduced_precision_keeps_float32_where_it_counts(graph, precision):
-    reduced = exported.graph(exported.TINY, precision)
+def test_reduced_precision_keeps_float32_where_it_counts(config, graph, precision):
+    reduced = exported.graph(config, precision)
     tensors = inputs(2, 96, 64)
     dtypes = set()
     hook = reduced.model.backbone.conv1.register_forward_hook(

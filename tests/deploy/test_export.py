@@ -274,22 +274,23 @@ def test_mistakes_end_in_one_line(arguments, message, tmp_path, monkeypatch, cap
     assert status == 2 and error.startswith('error: ') and message in error
 
 
-def test_tool_checks_what_is_there(monkeypatch, capsys):
+def test_tool_checks_what_is_there(tmp_path, monkeypatch, capsys):
     config = exported.short_config()
-    arguments = (config, exported.checkpoint(config), exported.onnx_file())
-    assert call_tool(monkeypatch, *arguments, '--check-only', '--threads', 1) == 0
+    arguments = (config, exported.checkpoint(config), exported.onnx_file(), '--check-only')
+    assert call_tool(monkeypatch, *arguments, '--threads', 1) == 0
     printed = capsys.readouterr().out
     assert printed.count(' 0 of ') == 6 and 'x as fast as eager torch' in printed
-    assert call_tool(monkeypatch, *arguments, '--check-only', '--precision', 'bfloat16') == 0
+    options = ('--precision', 'bfloat16', '--sides', 96, '--threads', 1)
+    assert call_tool(monkeypatch, *arguments, *options) == 0
     printed = capsys.readouterr().out
     moved = [int(line.split(' of ')[0].split()[-1]) for line in printed.splitlines()[:-1]]
-    assert len(moved) == 6 and sum(moved) > 0, printed  # random weights: rounding decides
+    assert len(moved) == 2 and sum(moved) > 0, printed  # random weights: rounding decides
     other = exported.graph(config)
     torch.nn.init.normal_(other.model.head.grouping[-1].query.weight)
-    path = config.parent / 'other.pth'
+    path = tmp_path / 'other.pth'
     torch.save(dict(state_dict=other.model.state_dict()), path)
-    arguments = (config, path, exported.onnx_file())
-    assert call_tool(monkeypatch, *arguments, '--check-only', '--threads', 1) == 2
+    options = ('--check-only', '--sides', 96, '--threads', 1)
+    assert call_tool(monkeypatch, config, path, exported.onnx_file(), *options) == 2
     assert 'disagree' in capsys.readouterr().err
 
 

@@ -1,20 +1,23 @@
 """Models with weights that see peaks everywhere, as checkpoints, programs and files.
 
-Tracing a graph with free sizes takes time for each of its operations, so the export to ONNX that
-runs every time is that of the tiny model with four convolutions in the place of its HRNet.
+Tracing a graph with free sizes takes time for each of its operations, so the export that runs
+every time is that of the tiny model with four convolutions in the place of its HRNet. The first
+process that needs it makes it, and all others read what it wrote.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
@@ -23,7 +26,7 @@ from torch import nn
 import centergroup_mm  # noqa: F401
 from centergroup_mm.deploy import InferenceGraph, check
 from centergroup_mm.deploy.export import CAN_WRITE_ONNX, Dim, export_onnx, export_program
-from centergroup_mm.deploy.load import load_graph
+from centergroup_mm.deploy.load import describe, load_graph
 
 from ..conftest import ROOT
 
@@ -36,15 +39,29 @@ needs_compiler = pytest.mark.skipif(
 )
 
 TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
-_FOLDER = tempfile.TemporaryDirectory()  # goes when the tests end
+_OWN = tempfile.TemporaryDirectory()  # goes when the tests end
+#: of all processes, see conftest.py; without that one's own
+FOLDER = Path(os.environ.get('CENTERGROUP_TEST_FILES', _OWN.name))
+
+
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
+    """Return a file that the first process that asks for it has written.
+
+    Args:
+        name: of the file.
+        make: writes the file, given its path.
+    """
+    path = FOLDER / name
+    with FileLock(FOLDER / f'.{name}.lock'):
+        if not path.exists():
+            make(path)
+    return path
 
 
 @functools.cache
 def short_config() -> Path:
     """A config file: the tiny model with a short backbone and one encoder layer."""
-    path = Path(_FOLDER.name) / 'short.py'
-    path.write_text(
-        f"""_base_ = ['{TINY}']
+    text = f"""_base_ = ['{TINY}']
 model = dict(
     backbone=dict(
         _delete_=True, type='ResNet', depth=18, num_stages=1, strides=(1,), dilations=(1,),
@@ -57,8 +74,7 @@ test_pipeline = [
     dict(type='PackPoseInputs')]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 """
-    )
-    return path
+    return made_once('short.py', lambda path: path.write_text(text))
 
 
 def scatter_peaks(model: nn.Module) -> None:
@@ -82,9 +98,8 @@ def checkpoint(config: Path) -> Path:
     model = MODELS.build(Config.fromfile(config).model)
     with torch.no_grad():
         scatter_peaks(model)
-    path = Path(_FOLDER.name) / f'{config.stem}.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    content = dict(state_dict=model.state_dict())
+    return made_once(f'{config.stem}.pth', lambda path: torch.save(content, path))
 
 
 def graph(config: Path, precision: str = 'float32') -> InferenceGraph:
@@ -93,13 +108,20 @@ def graph(config: Path, precision: str = 'float32') -> InferenceGraph:
 
 
 @functools.cache
+def program() -> torch.export.ExportedProgram:
+    """The exported program of the short model."""
+
+    def export(path: Path) -> None:
+        torch.export.save(export_program(graph(short_config())), path)
+
+    return torch.export.load(made_once('short.pt2', export))
+
+
+@functools.cache
 def onnx_file() -> Path:
     """The exported file of the short model."""
-    config = short_config()
-    path = Path(_FOLDER.name) / 'short.onnx'
-    built, metadata = load_graph(Config.fromfile(config), str(checkpoint(config)))
-    export_onnx(export_program(built), path, metadata)
-    return path
+    metadata = describe(Config.fromfile(short_config()))
+    return made_once('short.onnx', lambda path: export_onnx(program(), path, metadata))
 
 
 def agreement(

@@ -7,7 +7,7 @@ import torch
 from centergroup_mm.models.heads import Detection
 
 from . import check_stages as stages
-from .models import build_model
+from .models import build_head
 from .reference import Reference
 
 
@@ -24,7 +24,7 @@ def check(ref: Reference) -> None:
     ref.require(needed_keys(ref))
     expected = [2.0, 1.0, 0.5] if ref.meta('multiscale') else [1.0]
     assert ref.meta('test_scales') == expected, f'{ref.name}: scales other than {expected}'
-    head = build_model(ref.meta('config'), ref.overrides()).head
+    head = build_head(ref.meta('config'), ref.overrides())
     order = stages.scale_order(ref)
     levels = [(ref[f'in/s{i}/hm4'], ref[f'in/s{i}/hm2']) for i in order]
     maps = head.merge(levels, stages.flip_indices_of(ref), tuple(ref.meta('input_hw')))

@@ -20,7 +20,7 @@ from centergroup_mm.models.heads import Detection
 from ..helpers.exported import needs_compiler, needs_export
 from . import check_stages as stages
 from .conftest import files_of
-from .models import build_model
+from .models import build_head, build_model
 from .reference import Reference, assert_close
 
 PIXELS, SCORES = 0.05, 1e-3
@@ -46,7 +46,7 @@ class Grouping(nn.Module):
 
 def grouping_of(ref: Reference) -> Grouping:
     """What a file is computed with."""
-    head = build_model(ref.meta('config'), ref.overrides()).head
+    head = build_head(ref.meta('config'), ref.overrides())
     return Grouping(head, stages.flip_indices_of(ref))
 
 
@@ -110,6 +110,8 @@ def test_heatmaps_in_half_precision(path: Path) -> None:
     """Which peaks of random weights' heatmaps are highest hangs on less than float16 changes."""
     ref = Reference(path)
     model = build_model(ref.meta('config'), ref.overrides())
+    # convolutions of many CPUs are twelve times as fast on this layout
+    model.to(memory_format=torch.channels_last)
     images = [ref[f'in/resized_s{i}'].permute(2, 0, 1).flip(0) for i in stages.scale_order(ref)]
     flip_indices = stages.flip_indices_of(ref)
     features = []
@@ -117,6 +119,7 @@ def test_heatmaps_in_half_precision(path: Path) -> None:
         for image in images:
             x = model.data_preprocessor(dict(inputs=[image], data_samples=[]))['inputs']
             views = x if flip_indices is None else torch.cat([x, x.flip(-1)])
+            views = views.contiguous(memory_format=torch.channels_last)
             features.append(model.extract_feat(views))
         maps = model.head.detect(features, flip_indices, tuple(ref.meta('input_hw'))).maps[0]
     assert maps.dtype == torch.float32 and features[0][-1].dtype == torch.float16
@@ -157,8 +160,19 @@ def check_transformed(path: Path, transform: Callable[[Grouping, tuple], nn.Modu
     compare(module(*inputs), ref)
 
 
+def exported_files() -> list:
+    """The files; those that need another program than these two are for the slow tests."""
+    quick = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_crowdpose_p5_noflip')
+    return [
+        param
+        if param.id in quick or param.id == 'absent'
+        else pytest.param(*param.values, id=param.id, marks=pytest.mark.slow)
+        for param in files_of('grouping')
+    ]
+
+
 @needs_export
-@every_grouping
+@pytest.mark.parametrize('path', exported_files())
 @torch.no_grad()
 def test_exported(path: Path) -> None:
     check_transformed(path, export)

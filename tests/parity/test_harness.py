@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ..helpers.tools import run_tool
 from . import check_detector, check_grouping, check_loss, check_pipeline
 from .reference import FOLDER, ROOT, SHARED, Reference
 from .test_reference import run_check
@@ -103,13 +101,10 @@ def test_wrong_values(key, change, message, tmp_path, reference_folder):
 
 def run_pytest(folder: Path) -> tuple[int, str]:
     """Run the reference tests on another folder, in a process of their own."""
-    environment = {**os.environ, 'CENTERGROUP_REFERENCE': str(folder), 'PYTHONPATH': str(ROOT)}
     test = 'tests/parity/test_reference.py::test_reference'
-    command = [sys.executable, '-m', 'pytest', '-q', '-rs', '-p', 'no:cacheprovider', test]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
+    arguments = ('-q', '-rs', '-p', 'no:cacheprovider', test)
+    done = run_tool('-m pytest', *arguments, cwd=ROOT, env={'CENTERGROUP_REFERENCE': str(folder)})
+    return done.status, done.output
 
 
 def test_a_folder_of_ones_own(tmp_path, reference_folder):

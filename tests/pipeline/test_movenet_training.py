@@ -20,7 +20,7 @@ def test_two_steps_and_an_evaluation(tmp_path):
         tmp_path / 'data', preset='demo', num=4, seed=0, size=(128, 96), fmt='coco', progress=False
     )
     torch.save(dict(state_dict=build_movenet().state_dict()), tmp_path / 'start.pth')
-    cfg = Config.fromfile(ROOT / 'configs' / 'movenet_finetune_coco.py')
+    cfg = Config.fromfile(ROOT / 'configs' / 'movenet_finetune_coco.py', format_python_code=False)
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         loader.dataset.update(data_root='', ann_file=str(tmp_path / 'data/person_keypoints.json'))

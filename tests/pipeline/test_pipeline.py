@@ -18,7 +18,8 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 
 def tiny(name: str, data: Path, work_dir: Path) -> Config:
     """A released config with a narrow backbone, a small input and synthetic crowds."""
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    # a runner prints its config with each checkpoint, and formatting that takes half a second
+    cfg = Config.fromfile(CONFIGS / f'{name}.py', format_python_code=False)
     crowd = name.endswith('crowdpose')
     size = (64, 64)
     extra = cfg.model.backbone.extra

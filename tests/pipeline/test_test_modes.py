@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ import centergroup_mm  # noqa: F401
 from centergroup_mm.synthetic import write_dataset
 
 from ..conftest import ROOT
+from ..helpers.tools import run_tool
 from .test_pipeline import tiny
 
 
@@ -68,15 +66,8 @@ def written(name: str, data: Path, folder: Path) -> tuple[Path, Path]:
 def test_evaluation_with_the_tool(name, data, tmp_path):
     config, checkpoint = written(name, data, tmp_path)
     metrics = tmp_path / 'metrics.json'
-    command = [sys.executable, 'tools/test.py', config, checkpoint, '--out', metrics]
-    done = subprocess.run(
-        list(map(str, command)),
-        cwd=ROOT,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run_tool('tools/test.py', config, checkpoint, '--out', metrics, cwd=tmp_path)
+    assert done.status == 0, done.err[-2000:]
     assert 0 <= json.loads(metrics.read_text())['coco/AP'] <= 1
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
 
 import pytest
 
 from ..conftest import ROOT
+from ..helpers.tools import Done, run_tool
 
 ORDER = (
     'backbone', 'keypoint head', 'embedding CNN, keypoints', 'embedding CNN, centers',
@@ -68,21 +66,15 @@ def test_a_detector_alone(tool):
     }
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
+def run(*arguments: str) -> Done:
     """The tool as a user runs it."""
-    return subprocess.run(
-        [sys.executable, 'tools/count_parameters.py', *arguments],
-        cwd=ROOT,
-        env={**os.environ, 'PYTHONPATH': ''},
-        capture_output=True,
-        text=True,
-    )
+    return run_tool('tools/count_parameters.py', *arguments, cwd=ROOT)
 
 
 def test_the_printed_table():
     done = run()
-    assert done.returncode == 0, done.stderr
-    lines = [line.split('  ') for line in done.stdout.splitlines()]
+    assert done.status == 0, done.err
+    lines = [line.split('  ') for line in done.out.splitlines()]
     cells = {row[0]: [cell.strip() for cell in row[1:] if cell.strip()] for row in lines}
     assert cells['component'] == ['paper', *(f'centergroup_{name}' for name in RELEASED)]
     for index, name in enumerate(ORDER):
@@ -90,7 +82,7 @@ def test_the_printed_table():
         assert cells[name][-3:] == numbers, name
     assert cells['transformer encoder'][0] == '594K'
     assert cells['summed as the paper does'][0] == '30.3M (65.5M)'
-    assert 'published' in done.stdout
+    assert 'published' in done.out
 
 
 @pytest.mark.parametrize(
@@ -102,6 +94,6 @@ def test_the_printed_table():
 )
 def test_mistakes_are_one_line(config, message):
     done = run(config)
-    assert done.returncode == 2 and done.stdout == ''
-    (line,) = done.stderr.strip().splitlines()
+    assert done.status == 2 and done.out == ''
+    (line,) = done.err.strip().splitlines()
     assert message in line and config in line

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from ..conftest import ROOT
+from ..helpers.tools import run_tool
 
 
 @pytest.mark.slow
@@ -37,13 +38,7 @@ def test_other_scenes_are_not_replaced(tmp_path):
     folder = tmp_path / 'data' / 'demo_train'
     folder.mkdir(parents=True)
     (folder / 'manifest.json').write_text('{"generator": "0.9"}')
-    result = subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / 'run_demo.py'), '--data-root', str(folder.parent)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert result.returncode == 2
-    line = result.stderr.strip().splitlines()[-1]
+    result = run_tool('tools/run_demo.py', '--data-root', folder.parent, cwd=tmp_path)
+    assert result.status == 2
+    line = result.err.strip().splitlines()[-1]
     assert line.startswith(f'error: {folder} holds other scenes') and '--data-root' in line

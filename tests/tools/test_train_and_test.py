@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
-import subprocess
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,18 +13,28 @@ from pathlib import Path
 import pytest
 import torch
 
+from ..helpers.tools import Call, run_tool
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'tests' / 'helpers' / 'toy_config.py'
 
 
-def tool(name: str, *arguments: object, cwd: Path, launch: tuple[str, ...] = ()) -> tuple[int, str]:
+def tool(name: str, *arguments: object, cwd: Path) -> tuple[int, str]:
     """Run a tool and return its exit status and everything it printed."""
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-    command = [sys.executable, *launch, str(ROOT / 'tools' / name), *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
+    done = run_tool(f'tools/{name}', *arguments, cwd=cwd)
+    return done.status, done.output
+
+
+def two_processes(name: str, *arguments: object, cwd: Path) -> tuple[set[int], str]:
+    """Run a tool as two processes that train together, with the variables that torchrun sets."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    shared = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    ranks = [{**shared, 'RANK': str(rank), 'LOCAL_RANK': str(rank)} for rank in range(2)]
+    calls = [Call(f'tools/{name}', *arguments, cwd=cwd, env=rank) for rank in ranks]
+    ended = [call.wait() for call in calls]
+    return {done.status for done in ended}, ''.join(done.output for done in ended)
 
 
 def last_error(output: str) -> str:
@@ -140,16 +150,24 @@ def test_published_checkpoints_are_small_and_load(
 
 
 def test_two_processes(tmp_path: Path) -> None:
-    launch = ('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2')
     arguments = ('--work-dir', tmp_path / 'run', '--launcher', 'pytorch')
-    status, output = tool('train.py', CONFIG, *arguments, cwd=tmp_path, launch=launch)
-    assert status == 0, output
+    statuses, output = two_processes('train.py', CONFIG, *arguments, cwd=tmp_path)
+    assert statuses == {0}, output
     assert 'Epoch(train) [2][2/2]' in output  # 8 samples, 2 processes of 2 samples: 2 steps
     checkpoint = tmp_path / 'run' / 'epoch_2.pth'
     arguments = (CONFIG, checkpoint, '--work-dir', tmp_path / 'run', '--launcher', 'pytorch')
-    status, output = tool('test.py', *arguments, cwd=tmp_path, launch=launch)
-    assert status == 0, output
+    statuses, output = two_processes('test.py', *arguments, cwd=tmp_path)
+    assert statuses == {0}, output
     assert 'toy/AP' in output
+
+
+@pytest.mark.slow
+def test_torchrun_starts_two_processes(tmp_path: Path) -> None:
+    arguments = ('--standalone', '--nproc_per_node', '2', ROOT / 'tools' / 'train.py', CONFIG)
+    options = ('--work-dir', tmp_path / 'run', '--launcher', 'pytorch')
+    done = run_tool('-m torch.distributed.run', *arguments, *options, cwd=tmp_path)
+    assert done.status == 0, done.output
+    assert 'Epoch(train) [2][2/2]' in done.output
 
 
 @pytest.mark.parametrize('name', ['train.py', 'test.py'])

@@ -6,7 +6,6 @@ import hashlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ from centergroup_mm.inference import load_model
 from centergroup_mm.utils.errors import UserError
 
 from ..conftest import ROOT
+from ..helpers.tools import run_tool
 
 CONFIG = ROOT / 'configs' / f'{zoo.PHOTOGRAPHS}.py'
 #: the least score of a pose that MMPose's inferencer and tools/demo.py show
@@ -135,19 +135,14 @@ def test_the_inferencer_finds_the_same_person(tmp_path):
     assert (tmp_path / 'out' / 'visualizations' / 'portrait.png').stat().st_size > 1000
 
 
-def run_demo(*args: str, cwd: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / 'tools' / 'demo.py'), *args]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
 def test_the_demo_needs_no_config_and_replaces_nothing_unasked(tmp_path):
     cv2.imwrite(str(tmp_path / 'portrait.png'), portrait())
     (tmp_path / 'broken.jpg').write_bytes(b'no image')
-    done = run_demo('portrait.png', 'broken.jpg', cwd=tmp_path)
-    assert 'portrait_poses.jpg: 1 person' in done.stdout
-    assert done.returncode == 2 and 'broken.jpg is not a readable image' in done.stderr
-    again = run_demo('portrait.png', cwd=tmp_path)
-    assert again.returncode == 2 and 'exists: pass --overwrite' in again.stderr
+    done = run_tool('tools/demo.py', 'portrait.png', 'broken.jpg', cwd=tmp_path)
+    assert 'portrait_poses.jpg: 1 person' in done.out
+    assert done.status == 2 and 'broken.jpg is not a readable image' in done.err
+    again = run_tool('tools/demo.py', 'portrait.png', cwd=tmp_path)
+    assert again.status == 2 and 'exists: pass --overwrite' in again.err
     assert cv2.imread(str(tmp_path / 'portrait_poses.jpg')).shape == (600, 512, 3)
 
 
