@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -49,11 +50,34 @@ def python(code: str, *path: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_import_comes_before_mmpose_models() -> None:
-    code = 'import centergroup_mm, mmpose.models, mmpose.visualization, mmpose.apis; print("fine")'
-    status, output = python(code)
+@pytest.fixture(scope='module')
+def bare() -> dict:
+    """What a fresh interpreter without torchvision and pkg_resources finds."""
+    code = """
+import centergroup_mm, mmpose.models, mmpose.visualization, mmpose.apis
+import json
+from mmengine.utils import get_installed_path, is_installed
+from mmengine.utils.dl_utils import collect_env
+from mmpose.visualization.local_visualizer import PoseLocalVisualizer, SimCCVisualizer
+PoseLocalVisualizer()
+found = dict(environment=list(collect_env()))
+for name in ('mmpose', 'opencv-python-headless'):
+    found[name] = get_installed_path(name)
+for name in ('mmdet', 'opencv-python-headless', 'no_such_package'):
+    found[f'{name} is installed'] = is_installed(name)
+try:
+    SimCCVisualizer()
+except ImportError as error:
+    found['said'] = str(error)
+print(json.dumps(found))
+"""
+    status, output = python(HIDE.format(hidden=('torchvision', 'pkg_resources')) + code)
     assert status == 0, output
-    assert output.strip().endswith('fine')
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def test_import_comes_before_mmpose_models(bare: dict) -> None:
+    assert {'Python', 'MMEngine'} <= set(bare['environment'])
 
 
 @pytest.mark.skipif(not MMCV_LITE, reason='the compiled mmcv is installed')
@@ -82,14 +106,16 @@ def test_missing_operators_still_count_as_missing() -> None:
         assert not misc.mmcv_full_available()
 
 
-@pytest.mark.parametrize('broken', [False, True])
-def test_torchvision_missing_or_broken(broken: bool, tmp_path: Path) -> None:
-    prefix = HIDE.format(hidden=('torchvision',))
-    if broken:  # as one built for another torch is
-        (tmp_path / 'torchvision').mkdir()
-        text = 'raise RuntimeError("operator torchvision::nms does not exist")'
-        (tmp_path / 'torchvision' / '__init__.py').write_text(text)
-        prefix = ''
+def test_without_torchvision(bare: dict) -> None:
+    assert 'TorchVision' not in bare['environment']
+    assert 'SimCCVisualizer needs a torchvision that matches' in bare['said']
+
+
+def test_broken_torchvision(tmp_path: Path) -> None:
+    """As one built for another torch is."""
+    (tmp_path / 'torchvision').mkdir()
+    text = 'raise RuntimeError("operator torchvision::nms does not exist")'
+    (tmp_path / 'torchvision' / '__init__.py').write_text(text)
     code = """
 import centergroup_mm
 from mmengine.utils.dl_utils import collect_env
@@ -102,7 +128,7 @@ try:
 except ImportError as error:
     print('said:', error)
 """
-    status, output = python(prefix + code, tmp_path)
+    status, output = python(code, tmp_path)
     assert status == 0, output
     assert 'said: SimCCVisualizer needs a torchvision that matches' in output
 
@@ -120,19 +146,11 @@ def test_working_torchvision_is_used(tmp_path: Path) -> None:
     assert 'draw_instance_xy_heatmap mmpose.visualization.simcc_vis' in output
 
 
-def test_without_pkg_resources() -> None:
-    code = """
-import centergroup_mm
-from mmengine.utils import get_installed_path, is_installed
-from mmpose.apis import MMPoseInferencer
-print(get_installed_path('mmpose'), get_installed_path('opencv-python-headless'))
-assert is_installed('mmdet') and is_installed('opencv-python-headless')
-assert not is_installed('no_such_package')
-"""
-    status, output = python(HIDE.format(hidden=('pkg_resources',)) + code)
-    assert status == 0, output
-    assert output.split()[-2].endswith('mmpose')
-    assert output.split()[-1].endswith('cv2')
+def test_without_pkg_resources(bare: dict) -> None:
+    assert bare['mmpose'].endswith('mmpose')
+    assert bare['opencv-python-headless'].endswith('cv2')
+    assert bare['mmdet is installed'] and bare['opencv-python-headless is installed']
+    assert not bare['no_such_package is installed']
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Optimized paths may round in other orders than the official implementation: 0.05
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,18 @@ from .reference import Reference, assert_close
 PIXELS, SCORES = 0.05, 1e-3
 
 every_grouping = pytest.mark.parametrize('path', files_of('grouping'))
+#: two programs serve these; to export one takes ten seconds
+QUICK = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_crowdpose_p5_noflip')
+
+
+def mostly_slow(kind: str, quick: Collection[str]) -> list:
+    """Parameters for the reference files of a kind; all but a few are for the slow tests."""
+    return [
+        pytest.param(*param.values, id=param.id, marks=pytest.mark.slow)
+        if param.values[0] and param.id not in quick
+        else param
+        for param in files_of(kind)
+    ]
 
 
 class Grouping(nn.Module):
@@ -104,7 +116,7 @@ def test_half_precision(path: Path, dtype: torch.dtype) -> None:
 
 
 @needs_float16
-@pytest.mark.parametrize('path', files_of('pipeline'))
+@pytest.mark.parametrize('path', mostly_slow('pipeline', ['pipeline_w32_coco_flip']))
 @torch.no_grad()
 def test_heatmaps_in_half_precision(path: Path) -> None:
     """Which peaks of random weights' heatmaps are highest hangs on less than float16 changes."""
@@ -160,19 +172,8 @@ def check_transformed(path: Path, transform: Callable[[Grouping, tuple], nn.Modu
     compare(module(*inputs), ref)
 
 
-def exported_files() -> list:
-    """The files; those that need another program than these two are for the slow tests."""
-    quick = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_crowdpose_p5_noflip')
-    return [
-        param
-        if param.id in quick or param.id == 'absent'
-        else pytest.param(*param.values, id=param.id, marks=pytest.mark.slow)
-        for param in files_of('grouping')
-    ]
-
-
 @needs_export
-@pytest.mark.parametrize('path', exported_files())
+@pytest.mark.parametrize('path', mostly_slow('grouping', QUICK))
 @torch.no_grad()
 def test_exported(path: Path) -> None:
     check_transformed(path, export)
