@@ -44,7 +44,7 @@ class Call:
     """``python SCRIPT ARGUMENTS`` that runs; several may run at the same time.
 
     Args:
-        script: path of a file, relative to the repository, or ``-m MODULE``.
+        script: path of a file, absolute or relative to the repository, or ``-m MODULE``.
         arguments: of the command line.
         cwd: folder to run in.
         env: variables to set. PYTHONPATH is the repository.

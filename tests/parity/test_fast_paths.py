@@ -26,8 +26,8 @@ from .reference import Reference, assert_close
 PIXELS, SCORES = 0.05, 1e-3
 
 every_grouping = pytest.mark.parametrize('path', files_of('grouping'))
-#: two programs serve these; to export one takes ten seconds
-QUICK = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_crowdpose_p5_noflip')
+#: one program serves these; to export one takes ten seconds
+QUICK = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_coco_crowd25_flip')
 
 
 def mostly_slow(kind: str, quick: Collection[str]) -> list:

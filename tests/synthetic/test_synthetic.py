@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def full_scenes():
-    return [make_scene('full', 11, index) for index in range(200)]
+    return [make_scene('full', 11, index) for index in range(100)]
 
 
 @pytest.fixture(scope='module')

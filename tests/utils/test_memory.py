@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
 
 import pytest
 
 from centergroup_mm.utils.memory import keep_freed_memory
+
+from ..helpers.tools import run_tool
 
 PROBE = """
 import resource, torch
@@ -30,12 +30,13 @@ print(first, faults())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='needs the GNU C library')
-def test_pages_are_paid_once():
-    environment = {k: v for k, v in os.environ.items() if not k.startswith('MALLOC_')}
-    command = [sys.executable, '-c', PROBE]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert not result.returncode, result.stderr
-    before, after = map(int, result.stdout.split()[-2:])
+def test_pages_are_paid_once(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith('MALLOC_')]:
+        monkeypatch.delenv(name)
+    (tmp_path / 'probe.py').write_text(PROBE)
+    done = run_tool(str(tmp_path / 'probe.py'), cwd=tmp_path)
+    assert done.status == 0, done.err
+    before, after = map(int, done.out.split()[-2:])
     assert 4 * after < before
 
 
