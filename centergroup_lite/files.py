@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,26 @@ def check_target(path: str | Path, overwrite: bool) -> None:
         raise UserError(f'{path} is a folder: name the file to write')
     if path.exists() and not overwrite:
         raise UserError(f'{path} exists: choose another name or pass --overwrite')
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise a UserError, before any work, if no file can be made in the folder of a file."""
+    check_folder(str(path), Path(path).parent)
+
+
+def check_folder(name: str, folder: str | Path) -> None:
+    """Make a folder, or raise a UserError if it cannot be made or written to.
+
+    Args:
+        name: what the folder is for, the beginning of the message.
+        folder: the folder.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f'{name}: {folder} cannot be written: {error.strerror}') from error
 
 
 @contextmanager

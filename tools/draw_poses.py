@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from centergroup_lite.drawing import draw_poses, montage
 from centergroup_lite.errors import UserError, run_tool
-from centergroup_lite.files import check_target, write_whole
+from centergroup_lite.files import check_target, check_writable, write_whole
 from centergroup_lite.sources import Unreadable, find_sources, read_image
 from centergroup_mm.inference import TorchPredictor, load_model
 from centergroup_mm.utils import cli
@@ -47,6 +47,7 @@ def main() -> None:
     args = parse_args()
     out = Path(args.out)
     check_target(out, args.overwrite)
+    check_writable(out)
     images = [source for source in find_sources([args.images]) if source.kind == 'image']
     images = images[args.first :][: args.num]
     if not images:

@@ -27,6 +27,7 @@ from mmengine.runner import Runner
 from ..checkpoints.load import check_checkpoint, check_fit
 from ..utils import checks, cli
 from ..utils.errors import UserError
+from ..utils.files import check_writable
 
 
 class SaveMetricHook(Hook):
@@ -52,7 +53,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', help='file for the metrics: .json, .yml or .pkl')
     parser.add_argument('--dump', help='file for the predictions: .pkl')
-    parser.add_argument('--badcase', action='store_true', help='collect the worst predictions')
+    # of MMPose's own tool, whose hook fails on bottom-up models
+    parser.add_argument('--badcase', action='store_true', help=argparse.SUPPRESS)
     cli.add_common_arguments(parser)
     args = parser.parse_args()
     for name, endings in (('out', mmengine.fileio.io.file_handlers), ('dump', ('pkl', 'pickle'))):
@@ -67,16 +69,18 @@ def configure(args: argparse.Namespace) -> Config:
     cfg = checks.load_config(args.config, args.cfg_options)
     cli.apply_common_arguments(cfg, args)
     cfg.load_from, cfg.resume = args.checkpoint, False
-    cli.apply_visualization(cfg, args, window=args.show and not args.badcase)
+    cli.apply_visualization(cfg, args)
     if args.badcase:
-        cli.apply_badcase(cfg, args)
+        raise UserError('--badcase does not know bottom-up models: draw images with --show-dir')
+    for path in filter(None, (args.out, args.dump)):
+        check_writable(path)
     if not cfg.get('test_evaluator'):
         raise UserError(f'{args.config} has no test_evaluator')
+    cli.apply_options(cfg, args.cfg_options)
     if args.dump:
         evaluators = cfg.test_evaluator
         evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
-    cli.apply_options(cfg, args.cfg_options)
     return cfg
 
 

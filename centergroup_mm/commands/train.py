@@ -67,7 +67,7 @@ def configure(args: argparse.Namespace) -> Config:
         if not cfg.get('auto_scale_lr'):
             raise UserError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=N) in config')
         cfg.auto_scale_lr.enable = True
-    cli.apply_visualization(cfg, args, window=args.show)
+    cli.apply_visualization(cfg, args)
     if args.resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, args.resume
     cli.apply_options(cfg, args.cfg_options)

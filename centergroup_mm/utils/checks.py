@@ -12,6 +12,7 @@ from mmengine.config import Config
 from centergroup_lite.annotations import Annotations
 
 from .annotation_checks import check_dataset_file, check_metric_file
+from .config_checks import check_options, check_settings
 from .errors import UserError
 from .moved import moved_config, reason_of
 from .packaged import find_config
@@ -59,7 +60,12 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
         raise UserError(
             f'config {path} cannot be read: {error}' + (f'; {hint}' if hint else '')
         ) from error
+    except Exception as error:  # a config is a program, which can fail in any way
+        kind = type(error).__name__
+        raise UserError(f'config {path} cannot be read: {kind}: {error}') from error
+    check_options(cfg, options or {})
     merge_options(cfg, options or {})
+    check_settings(cfg)
     distribute_metainfo(cfg)
     check_numbers(cfg)
     return cfg

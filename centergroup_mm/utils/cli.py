@@ -16,6 +16,7 @@ from centergroup_lite.commands import examples
 
 from .checks import merge_options
 from .errors import UserError
+from .files import check_folder
 from .memory import keep_freed_memory
 
 CFG_OPTIONS_HELP = (
@@ -129,33 +130,23 @@ def check_launcher(launcher: str) -> None:
         )
 
 
-def apply_visualization(cfg: Config, args: argparse.Namespace, *, window: bool) -> None:
-    """Enable the visualization hook if drawn predictions are requested.
+def apply_visualization(cfg: Config, args: argparse.Namespace) -> None:
+    """Add the hook that draws predictions if ``--show`` or ``--show-dir`` asks for it.
 
     Args:
         cfg: changed in place.
         args: with show_dir, show, wait_time and interval.
-        window: whether predictions are shown in a window.
     """
-    if not window and args.show_dir is None:
+    if not args.show and args.show_dir is None:
         return
-    hook = _hook(cfg, 'visualization', 'PoseVisualizationHook')
-    hook.update(enable=True, show=window, out_dir=args.show_dir, interval=args.interval)
-    if window:
-        hook.wait_time = args.wait_time
-
-
-def apply_badcase(cfg: Config, args: argparse.Namespace) -> None:
-    """Enable the hook that collects the worst predictions."""
-    hook = _hook(cfg, 'badcase', 'BadCaseAnalysisHook')
-    hook.update(enable=True, show=args.show, interval=args.interval)
-    if args.show:
-        hook.wait_time = args.wait_time
-    metric_type = hook.get('metric_type', 'loss')
-    if metric_type not in ('loss', 'accuracy'):
-        raise UserError(f'default_hooks.badcase.metric_type is {metric_type}, not loss or accuracy')
-    if not hook.get('metric'):
-        hook.metric = cfg.model.head.loss if metric_type == 'loss' else cfg.test_evaluator
+    if args.interval < 1:
+        raise UserError(f'--interval is {args.interval}: it draws one image of so many, 1 or more')
+    if args.show_dir is not None:
+        check_folder('--show-dir', args.show_dir)
+    hook = dict(type='mmpose.DrawPredictionsHook', out_dir=args.show_dir, show=args.show)
+    hook.update(interval=args.interval, wait_time=args.wait_time)
+    cfg.setdefault('default_hooks', {})
+    cfg.default_hooks.draw_predictions = hook
 
 
 def apply_options(cfg: Config, options: dict[str, Any]) -> None:
@@ -241,14 +232,6 @@ def leave_group() -> None:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
-
-
-def _hook(cfg: Config, name: str, kind: str) -> Any:
-    """Return a hook of ``default_hooks``, or say how to add it."""
-    hook = (cfg.get('default_hooks') or {}).get(name)
-    if not hook:
-        raise UserError(f'the config has no default_hooks.{name}: set {name}=dict(type="{kind}")')
-    return hook
 
 
 def _has_accelerator() -> bool:

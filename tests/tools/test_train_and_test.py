@@ -115,7 +115,9 @@ def test_auto_resume_without_a_checkpoint_starts(tmp_path: Path) -> None:
 
 def test_test_writes_metrics_and_predictions(trained: tuple[Path, str], tmp_path: Path) -> None:
     files = ('--out', tmp_path / 'metrics.json', '--dump', tmp_path / 'predictions.pkl')
+    options = ('--cfg-options', 'test_evaluator.collect_device=cpu')
     arguments = (CONFIG, trained[0] / 'epoch_2.pth', '--work-dir', tmp_path / 'run', *files)
+    arguments = (*arguments, *options)
     status, output = tool('test.py', *arguments, cwd=tmp_path)
     assert status == 0, output
     assert set(json.loads((tmp_path / 'metrics.json').read_text())) == {'toy/AP'}
@@ -238,6 +240,26 @@ def test_wrong_checkpoints(trained: tuple[Path, str], tmp_path: Path, call: Call
         assert status == 2, output
         assert message in last_error(output)
     assert not (tmp_path / 'ran').exists()
+
+
+def test_flags_that_cannot_do_what_they_say(
+    trained: tuple[Path, str], tmp_path: Path, call: Callable
+) -> None:
+    checkpoint = trained[0] / 'epoch_2.pth'
+    (tmp_path / 'file').write_text('')
+    for flags, message in {
+        ('--badcase',): 'does not know bottom-up models',
+        ('--out', tmp_path / 'file/metrics.json'): 'cannot be written',
+        ('--show-dir', tmp_path / 'file/drawn'): '--show-dir',
+        ('--show-dir', tmp_path, '--interval', 0): '--interval is 0',
+        ('--launcher', 'pytorch'): 'start the processes with torchrun',
+        ('--launcher', 'slurm'): 'start the processes with srun',
+        ('--cfg-options', 'model.widht=3'): 'did you mean width?',
+    }.items():
+        status, output = call('test.py', CONFIG, checkpoint, *flags)
+        assert status == 2 and message in last_error(output), output
+    status, output = call('train.py', CONFIG, '--work-dir', tmp_path / 'file')
+    assert status == 2 and 'cannot be used as a folder' in last_error(output)
 
 
 def test_checkpoint_of_another_width(trained: tuple[Path, str], tmp_path: Path) -> None:
