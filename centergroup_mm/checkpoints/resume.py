@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..utils.checks import is_remote
-from ..utils.errors import UserError
+from ..utils.errors import UserError, process_rank
+from ..utils.files import write_whole
 from .load import UNREADABLE, check_checkpoint
 
 #: what mmengine needs to resume
@@ -39,6 +40,9 @@ def prepare_resume(cfg: Config) -> None:
     if path is None:
         cfg.resume = False
         return
+    if not named and process_rank() == 0:  # a kill right after a save has left an older name
+        with write_whole(Path(cfg.work_dir) / 'last_checkpoint') as partial:
+            partial.write_text(path)
     seed = check_resumable(path)['meta'].get('seed')
     cfg.load_from = path
     if seed is not None:

@@ -102,6 +102,15 @@ def test_the_newest_complete_checkpoint_is_resumed(
     assert find_resumable(tmp_path / 'empty') is None
 
 
+def test_a_kill_between_a_checkpoint_and_its_name_is_repaired(tmp_path: Path) -> None:
+    train(noisy_config(tmp_path, True))
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    cfg = noisy_config(tmp_path, True, resume=True)
+    prepare_resume(cfg)
+    train(cfg)  # there is nothing left to train, so nothing is saved
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_2.pth')
+
+
 def test_a_full_disk_loses_nothing_and_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
