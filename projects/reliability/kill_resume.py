@@ -103,7 +103,9 @@ def compare(by_epoch: bool, processes: int, kills: int, rng: random.Random) -> t
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             children = start(folder, by_epoch, processes)
-            while not (folder / 'last_checkpoint').exists() and not list(folder.glob('.*.partial')):
+            while not (folder / 'last_checkpoint').exists() and not list(
+                folder.glob('.*.partial*')
+            ):
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, duration / 4))
             for child in children:
@@ -111,7 +113,7 @@ def compare(by_epoch: bool, processes: int, kills: int, rng: random.Random) -> t
             if set(wait(children)) == {0}:
                 continue  # it had ended before
             done += 1
-            inside += bool(list(folder.glob('.*.partial')))
+            inside += bool(list(folder.glob('.*.partial*')))
             assert set(wait(start(folder, by_epoch, processes))) == {0}, (
                 folder / 'log_0'
             ).read_text()
