@@ -14,7 +14,7 @@ def pose_similarity(
     Args:
         poses: [... x P x K x 2].
         keypoints: of the persons or poses to compare with [... x N x K x 2].
-        labeled: [... x N x K] bool, keypoints that count.
+        labeled: [... x N x K] bool, keypoints that count, or how much each counts from 0 to 1.
         areas: [... x N] in squares of the unit of the keypoints.
         sigmas: [K].
 
@@ -38,22 +38,30 @@ def pose_areas(poses: Tensor) -> Tensor:
     return (poses.amax(-2) - poses.amin(-2)).prod(-1).clamp(min=1.0) * AREA_OF_BOX
 
 
-def mutual_similarity(poses: Tensor, sigmas: Tensor) -> Tensor:
+def mutual_similarity(poses: Tensor, sigmas: Tensor, weights: Tensor | None = None) -> Tensor:
     """OKS of all pairs of poses, the larger of both directions.
 
     Args:
         poses: [... x P x K x 2].
         sigmas: [K].
+        weights: [... x P x K] from 0 to 1, how much each keypoint counts; default all 1.
 
     Returns:
         [... x P x P].
     """
-    every = torch.ones(poses.shape[:-1], dtype=torch.bool, device=poses.device)
-    one_way = pose_similarity(poses, poses, every, pose_areas(poses), sigmas)
+    if weights is None:
+        weights = torch.ones_like(poses[..., 0])
+    one_way = pose_similarity(poses, poses, weights, pose_areas(poses), sigmas)
     return torch.maximum(one_way, one_way.transpose(-1, -2))
 
 
-def suppress(poses: Tensor, scores: Tensor, sigmas: Tensor, threshold: float) -> Tensor:
+def suppress(
+    poses: Tensor,
+    scores: Tensor,
+    sigmas: Tensor,
+    threshold: float,
+    weights: Tensor | None = None,
+) -> Tensor:
     """Tell which poses are not similar to a better one.
 
     A pose is suppressed if it is similar to a pose with a higher score, even if that one is
@@ -64,11 +72,14 @@ def suppress(poses: Tensor, scores: Tensor, sigmas: Tensor, threshold: float) ->
         scores: [B x P].
         sigmas: [K].
         threshold: OKS from which two poses are one person.
+        weights: [B x P x K] from 0 to 1, how much each keypoint counts; default all 1. With the
+            scores of the keypoints, two poses of a portrait are one person although the legs, which
+            the image does not show, are in different places.
 
     Returns:
         [B x P] bool.
     """
-    alike = mutual_similarity(poses, sigmas) > threshold
+    alike = mutual_similarity(poses, sigmas, weights) > threshold
     order = torch.arange(scores.shape[-1], device=scores.device)
     theirs, own = scores[:, None, :], scores[:, :, None]
     better = (theirs > own) | ((theirs == own) & (order < order[:, None]))

@@ -257,3 +257,15 @@ def test_sampling_reads_the_same_in_a_traced_graph():
     eager = point_tokens.sample_cells(maps, points, (24, 36))
     traced = point_tokens._gather_cells(maps, points, (24, 36))
     assert torch.allclose(eager, traced, atol=1e-5)
+
+
+def test_keypoints_that_are_not_seen_do_not_keep_a_second_pose() -> None:
+    """Two poses of a portrait differ in the legs, which nobody sees."""
+    poses = torch.rand(1, 1, 17, 2, generator=torch.Generator().manual_seed(0)).repeat(1, 2, 1, 1)
+    poses = poses * 100
+    poses[0, 1, 11:] += 40
+    scores, seen = torch.tensor([[0.8, 0.7]]), torch.ones(1, 2, 17)
+    seen[..., 11:] = 0
+    sigmas = torch.full((17,), 0.05)
+    assert suppress(poses, scores, sigmas, 0.9).tolist() == [[True, True]]
+    assert suppress(poses, scores, sigmas, 0.9, seen).tolist() == [[True, False]]
