@@ -21,10 +21,9 @@ import sys
 import torch
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
-from torch import nn
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.checkpoints.load import check_checkpoint, missing_weights, weights_of
+from centergroup_mm.checkpoints.detector import load_detector
 from centergroup_mm.engine.grouping_trainer import set_standardization, train_grouping
 from centergroup_mm.engine.proposal_cache import cache_views
 from centergroup_mm.utils import checks, cli
@@ -36,7 +35,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.make_parser(__doc__ or '')
     parser.add_argument('config', help='config file with a PointCenterGroupHead')
-    parser.add_argument('checkpoint', help='weights of the detector, or of a whole model')
+    parser.add_argument(
+        'checkpoint', help='weights of the detector, or of a whole model that is trained on'
+    )
     parser.add_argument(
         '--out', default='work_dirs/grouping.pth', help='file to write, default %(default)s'
     )
@@ -68,7 +69,7 @@ def main() -> None:
     dataset = DATASETS.build(cfg.grouping_dataloader.dataset)
     images = range(min(len(dataset), args.max_images or len(dataset)))
     model = MODELS.build(cfg.model)
-    load_detector(model, args.checkpoint)
+    trained = load_detector(model, args.checkpoint)
 
     def report_view(done: int, total: int) -> None:
         if done == total or done % 100 == 0:
@@ -79,7 +80,8 @@ def main() -> None:
         print(f'epoch {epoch} of {args.epochs}: {listed}', flush=True)
 
     views = cache_views(model, _Subset(dataset, images), args.views, report_view)
-    set_standardization(model.head.grouping, views)
+    if not trained:  # a trained grouping goes on with the constants that it knows
+        set_standardization(model.head.grouping, views)
     train_grouping(
         model.head.grouping,
         model.head.loss_module,
@@ -92,28 +94,6 @@ def main() -> None:
     with write_whole(args.out) as path:
         torch.save(dict(state_dict=model.state_dict()), path)
     print(f'wrote {args.out}')
-
-
-def load_detector(model: nn.Module, path: str) -> None:
-    """Load the detector from its own checkpoint, or all from that of a whole model.
-
-    Args:
-        model: pose estimator with a ``PointCenterGroupHead``.
-        path: a local file.
-
-    Raises:
-        UserError: a part of the detector is not in it.
-    """
-    weights = weights_of(check_checkpoint(path))
-    if not any(name.startswith('head.detector.') for name in weights):
-        weights = {
-            name.replace('head.', 'head.detector.', 1) if name.startswith('head.') else name: value
-            for name, value in weights.items()
-        }
-    own = ('head.grouping.', 'head.calibration')
-    absent = [name for name in missing_weights(model, weights)[1] if not name.startswith(own)]
-    if absent:
-        raise UserError(f'{path} is not a checkpoint of this detector: {absent[0]} is missing')
 
 
 class _Subset:

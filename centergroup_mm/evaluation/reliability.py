@@ -14,7 +14,11 @@ from xtcocotools.cocoeval import COCOeval
 
 
 def judge_poses(
-    ann_file: str | Path, results: list[dict], sigmas: Sequence[float], oks: float = 0.5
+    ann_file: str | Path,
+    results: list[dict],
+    sigmas: Sequence[float],
+    oks: float = 0.5,
+    image_ids: Sequence[int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Which poses are right: matched to a person as COCO's evaluation matches them.
 
@@ -23,6 +27,7 @@ def judge_poses(
         results: COCO results.
         sigmas: keypoint standard deviations, length K.
         oks: similarity from which a pose is right.
+        image_ids: the images that count; default all.
 
     Returns:
         scores [P], right [P] bool, and the number of annotated persons; poses that COCO ignores
@@ -33,6 +38,8 @@ def judge_poses(
         evaluation = COCOeval(
             truth, truth.loadRes(results), 'keypoints', np.asarray(sigmas), use_area=True
         )
+        if image_ids is not None:
+            evaluation.params.imgIds = list(image_ids)
         evaluation.params.iouThrs = np.array([oks])
         evaluation.params.areaRng = [[0, 1e10]]
         evaluation.params.areaRngLbl = ['all']

@@ -87,7 +87,10 @@ class MoveNetHead(BaseHead):
         Args:
             feats: as of :meth:`forward`.
         """
-        maps = self.forward(feats)
+        return self.as_detection(self.forward(feats))
+
+    def as_detection(self, maps: MoveNetMaps) -> DetectorMaps:
+        """Raw maps in the form of the detector protocol."""
         return DetectorMaps(
             heatmaps=[torch.cat([maps.kpt_heatmap, maps.center], dim=1).sigmoid()],
             offsets=maps.kpt_offset.unflatten(1, (-1, 2)).flip(2),

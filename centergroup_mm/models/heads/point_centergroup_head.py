@@ -57,10 +57,12 @@ class PointCenterGroupHead(BaseHead):
         num_centers: C, at most as many people are found in an image.
         num_peaks: R.
         center_nms, keypoint_nms: windows of the non-maximum suppression in cells.
-        suppress_oks: of two poses with a higher OKS to each other, the one with the lower score is
-            dropped.
+        suppress_oks: of two poses with a higher OKS to each other, in which keypoints count by
+            their scores, the one with the lower score is dropped.
         fuse_oks: poses of several views with a higher OKS to each other are one person.
         calibration: (a, b), the score is the sigmoid of a * quality + b.
+        offsets: place keypoints where the detector's offsets say; False takes the middle of the
+            cell (ablation).
         train_detector: also train the detector with its own losses; otherwise no gradient reaches
             detector, neck and backbone.
         metainfo: the skeleton, see :func:`~centergroup_mm.utils.skeleton.read_metainfo`; gives
@@ -84,9 +86,10 @@ class PointCenterGroupHead(BaseHead):
         num_peaks: int = 20,
         center_nms: int = 5,
         keypoint_nms: int = 3,
-        suppress_oks: float = 0.8,
+        suppress_oks: float = 0.9,
         fuse_oks: float = 0.6,
         calibration: Sequence[float] = (1.0, 0.0),
+        offsets: bool = True,
         train_detector: bool = True,
         metainfo: str | dict | None = None,
         init_cfg: dict | None = None,
@@ -119,6 +122,7 @@ class PointCenterGroupHead(BaseHead):
         self.suppress_oks = suppress_oks
         self.fuse_oks = fuse_oks
         self.register_buffer('calibration', torch.tensor([float(x) for x in calibration]))
+        self.offsets = offsets
         self.train_detector = train_detector
 
     # ---- stages ---------------------------------------------------------------------------
@@ -131,8 +135,9 @@ class PointCenterGroupHead(BaseHead):
             maps: the detector's maps.
         """
         cells = logits.shape[-2] * logits.shape[-1]
+        offsets = maps.offsets if self.offsets else torch.full_like(maps.offsets, 0.5)
         keypoints = propose_keypoints(
-            logits[:, :-1], maps.offsets, min(self.num_peaks, cells), self.keypoint_nms
+            logits[:, :-1], offsets, min(self.num_peaks, cells), self.keypoint_nms
         )
         centers = propose_centers(
             logits[:, -1:], maps.sizes, maps.joints, min(self.num_centers, cells), self.center_nms
@@ -197,8 +202,9 @@ class PointCenterGroupHead(BaseHead):
         slope, shift = self.calibration
         scores = (slope * poses.quality + shift).sigmoid()
         scores = torch.where(centers.valid, scores, 0.0)
-        kept = suppress(poses.points, scores, self.sigmas, self.suppress_oks) & centers.valid
         keypoint_scores = poses.visibility.sigmoid() * poses.similarity.sigmoid()
+        kept = suppress(poses.points, scores, self.sigmas, self.suppress_oks, keypoint_scores)
+        kept = kept & centers.valid
         return Poses(poses.points * self.stride, keypoint_scores, scores * kept, kept)
 
     def predict(

@@ -1,0 +1,1 @@
+"""Training of the whole photograph model, detector included, on one GPU."""
