@@ -9,7 +9,7 @@
 # A dataset in COCO's format that lies elsewhere:
 # train_dataloader.dataset.data_root=PATH train_dataloader.dataset.ann_file=person_keypoints.json
 # train_dataloader.dataset.data_prefix.img=images, and the same for val_dataloader.
-# No weights that ship come from here: the photograph model uses the detector as released.
+# No weights that ship come from here: projects/photographs/train.py made those.
 _base_ = [
     './_base_/datasets/coco_long_side_512.py', './_base_/models/movenet.py',
     './_base_/default_runtime.py'
