@@ -20,7 +20,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from demo import draw_people, load_model
 from matplotlib import cbook
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -28,12 +27,15 @@ from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.evaluation.average_precision import ap_by_crowd_level
+from centergroup_mm.inference import TorchPredictor, load_model
 from centergroup_mm.synthetic import write_dataset
 from centergroup_mm.utils.errors import UserError, run_tool
 from centergroup_mm.utils.memory import keep_freed_memory
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
 
 ROOT = Path(__file__).resolve().parents[1]
+#: what `centergroup predict` draws: least score of a pose, and of a keypoint
+SCORE_THR, VISIBLE_THR = 0.3, 0.5
 SETS = (('demo_train', 'demo', 2500, 0), ('demo_val', 'demo', 200, 1), ('full_val', 'full', 200, 2))
 # Proposals of each type when crowds are evaluated; training on small groups uses fewer.
 CROWD_SLOTS = 30
@@ -211,8 +213,14 @@ def draw_photograph(out: Path) -> Path:
     """
     with cbook.get_sample_data('grace_hopper.jpg') as file:
         image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
-    drawn, people, seconds = draw_people(load_model(), image)
+    predictor = TorchPredictor(load_model())
+    clock = time.time()
+    poses = predictor.find(image).best(SCORE_THR)
+    seconds = time.time() - clock
+    visible = poses.keypoint_scores >= VISIBLE_THR
+    drawn = draw_poses(image, poses.keypoints, visible, predictor.skeleton, scale=1.0)
     cv2.imwrite(str(out), drawn)
+    people = len(poses.scores)
     print(f'  {people} {"person" if people == 1 else "people"} in {seconds:.2f} s: {out}')
     return out
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.registry import Registry, init_default_scope
 
+from .deprecation import OLD_NUM_KEYPOINTS
 from .errors import UserError
 
 
@@ -167,6 +168,8 @@ def known_keys(name: str, place: Any) -> Keys:
             continue
         parameters = inspect.signature(owner.__init__).parameters.values()
         names |= {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+        if 'num_keypoints' in names:  # see utils/deprecation.py
+            names.add(OLD_NUM_KEYPOINTS)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return Keys((names - {'self'}) | TAKEN, True)
     return Keys((names - {'self'}) | TAKEN, False)
