@@ -8,13 +8,14 @@ WORKERS ?= 2
 PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all coverage lint format clean
+.PHONY: help setup demo test test-slow test-extended test-all coverage lint format clean
 
 help:  ## Show what can be made
 	@echo 'make demo        train on synthetic crowds, evaluate, draw: about ten minutes on two cores'
 	@echo 'make test        the tests, without the slow ones'
 	@echo 'make test-slow   only the slow tests'
-	@echo 'make test-all    both'
+	@echo 'make test-extended  those that take minutes each: generated code, large exports'
+	@echo 'make test-all    all three'
 	@echo 'make coverage    the tests, and how much of the package they run'
 	@echo 'make lint        style and type check; make format repairs what it can'
 	@echo 'make setup       only set up the environment (the others do it first)'
@@ -30,7 +31,10 @@ test: setup
 	$(PYTEST)
 
 test-slow: setup
-	$(PYTEST) -m slow
+	$(PYTEST) -m 'slow and not extended'
+
+test-extended: setup
+	$(PYTEST) -m extended
 
 test-all: setup
 	$(PYTEST) -m ''

@@ -8,6 +8,9 @@ r"""Check annotations, and make the config that trains on them.
     centergroup data init people.json --images photos/ --val val.json --val-images photos/
     centergroup train my_data.py
 
+    # the same annotations with some of their keypoints
+    centergroup data select people.json hands.json --keypoints left_wrist right_wrist
+
 Annotations are in COCO's keypoint format, with any keypoints. The check lists everything that is
 wrong, what is filled in without a guess, and what is left out; the files stay as they are. The
 sets that are known by name are coco, crowdpose and ochuman.

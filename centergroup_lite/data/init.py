@@ -18,6 +18,8 @@ from .skeleton import Proposal, one_line, propose
 BATCH = 16
 #: how long to train: about this many epochs, within bounds
 EPOCHS, LEAST_ITERATIONS, MOST_ITERATIONS = 30, 500, 20000
+#: iterations in which the learning rate rises
+WARMUP = 50
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Plan:
     out: str = '.'
     name: str = 'my_data'
     samples: int = 4
+    iterations: int | None = None
     overwrite: bool = False
 
     @property
@@ -92,7 +95,9 @@ def config_text(plan: Plan, base: str, images: int) -> str:
         base: path of the config to inherit from.
         images: number of images to train on.
     """
-    iterations = min(max(images * EPOCHS // BATCH, LEAST_ITERATIONS), MOST_ITERATIONS)
+    iterations = plan.iterations or min(
+        max(images * EPOCHS // BATCH, LEAST_ITERATIONS), MOST_ITERATIONS
+    )
     interval = max(iterations // 8, 1)
     train, train_images = plan.annotations, plan.images
     val = plan.val or plan.annotations
@@ -130,9 +135,9 @@ val_evaluator = test_evaluator = dict(ann_file=val_ann_file)
 train_cfg = dict(max_iters=max_iters, val_interval={interval})
 default_hooks = dict(checkpoint=dict(interval={interval}))
 param_scheduler = [
-    dict(type='LinearLR', begin=0, end=50, start_factor=0.02, by_epoch=False),
+    dict(type='LinearLR', begin=0, end={WARMUP}, start_factor=0.02, by_epoch=False),
     dict(
-        type='CosineAnnealingLR', begin=50, end=max_iters, T_max=max_iters - 50,
+        type='CosineAnnealingLR', begin={WARMUP}, end=max_iters, T_max=max_iters - {WARMUP},
         eta_min_ratio=0.02, by_epoch=False)
 ]
 """

@@ -10,6 +10,7 @@ import torch
 
 from centergroup_mm.deploy import check
 from centergroup_mm.deploy.export import export_program
+from centergroup_mm.models.grouping import AttentionGrouping
 
 from ..helpers import exported
 
@@ -46,7 +47,7 @@ def agreeing_joints(graph, run, tensors: tuple[torch.Tensor, ...], tolerance: fl
     scope='module',
     params=[
         pytest.param(exported.short_config(), id='short backbone'),
-        pytest.param(exported.TINY, id='HRNet', marks=pytest.mark.slow),
+        pytest.param(exported.TINY, id='HRNet', marks=pytest.mark.extended),
     ],
 )
 def config(request: pytest.FixtureRequest) -> Path:
@@ -93,6 +94,25 @@ def test_exported_program_serves_every_size(config, graph):
 
 
 @pytest.mark.slow
+@exported.needs_compiler
+@torch.no_grad()
+def test_compiled_code_of_the_attention():
+    """What code is generated for most: softmax, masks and products of free sizes."""
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    options = dict(channels=16, head_channels=8, visibility=None, classify_centers=False)
+    grouping = AttentionGrouping(5, **options).eval()
+    compiled = torch.compile(grouping, fullgraph=True, dynamic=True)
+    for batch, people, points in ((2, 6, 40), (3, 9, 70)):
+        tokens = [torch.randn(batch, count, 16) for count in (people, points) * 2]
+        places, valid = torch.rand(batch, points, 2) * 100, torch.rand(batch, points) < 0.8
+        for ours, eager in zip(
+            compiled(*tokens, places, valid), grouping(*tokens, places, valid), strict=True
+        ):
+            torch.testing.assert_close(ours, eager, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.extended
 @exported.needs_compiler
 @torch.no_grad()
 def test_compiled_code(graph):

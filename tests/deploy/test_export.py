@@ -294,7 +294,7 @@ def test_tool_checks_what_is_there(tmp_path, monkeypatch, capsys):
     assert 'disagree' in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_tiny_model_without_flip_test(tmp_path, monkeypatch, capsys):
     path = tmp_path / 'model.onnx'
     arguments = (exported.TINY, exported.checkpoint(exported.TINY), path, '--check')

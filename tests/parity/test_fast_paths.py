@@ -26,14 +26,16 @@ from .reference import Reference, assert_close
 PIXELS, SCORES = 0.05, 1e-3
 
 every_grouping = pytest.mark.parametrize('path', files_of('grouping'))
+#: graphs of the other models and modes are captured in the extended tests
+SOME = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_coco_ms_p4')
 #: one program serves these; to export one takes ten seconds
 QUICK = ('grouping_coco_p1_flip', 'grouping_coco_p5_flip', 'grouping_coco_crowd25_flip')
 
 
-def mostly_slow(kind: str, quick: Collection[str]) -> list:
-    """Parameters for the reference files of a kind; all but a few are for the slow tests."""
+def mostly(mark: pytest.MarkDecorator, kind: str, quick: Collection[str]) -> list:
+    """Parameters for the reference files of a kind; all but a few are marked."""
     return [
-        pytest.param(*param.values, id=param.id, marks=pytest.mark.slow)
+        pytest.param(*param.values, id=param.id, marks=mark)
         if param.values[0] and param.id not in quick
         else param
         for param in files_of(kind)
@@ -116,7 +118,7 @@ def test_half_precision(path: Path, dtype: torch.dtype) -> None:
 
 
 @needs_float16
-@pytest.mark.parametrize('path', mostly_slow('pipeline', ['pipeline_w32_coco_flip']))
+@pytest.mark.parametrize('path', mostly(pytest.mark.slow, 'pipeline', ['pipeline_w32_coco_flip']))
 @torch.no_grad()
 def test_heatmaps_in_half_precision(path: Path) -> None:
     """Which peaks of random weights' heatmaps are highest hangs on less than float16 changes."""
@@ -151,6 +153,11 @@ def export(grouping: Grouping, inputs: tuple) -> nn.Module:
     return torch.export.export(grouping, inputs, dynamic_shapes=shapes).module()
 
 
+def captured(grouping: Grouping, inputs: tuple) -> nn.Module:
+    """The one graph for every image size from which code is generated, as it is."""
+    return torch.compile(grouping, fullgraph=True, dynamic=True, backend='eager')
+
+
 def compiled(grouping: Grouping, inputs: tuple) -> nn.Module:
     """Generated code for every image size."""
     return torch.compile(grouping, fullgraph=True, dynamic=True)
@@ -173,13 +180,21 @@ def check_transformed(path: Path, transform: Callable[[Grouping, tuple], nn.Modu
 
 
 @needs_export
-@pytest.mark.parametrize('path', mostly_slow('grouping', QUICK))
+@pytest.mark.parametrize('path', mostly(pytest.mark.slow, 'grouping', QUICK))
 @torch.no_grad()
 def test_exported(path: Path) -> None:
     check_transformed(path, export)
 
 
 @pytest.mark.slow
+@needs_export
+@pytest.mark.parametrize('path', mostly(pytest.mark.extended, 'grouping', SOME))
+@torch.no_grad()
+def test_captured(path: Path) -> None:
+    check_transformed(path, captured)
+
+
+@pytest.mark.extended
 @needs_compiler
 @every_grouping
 @torch.no_grad()

@@ -24,7 +24,7 @@ from .test_fast_paths import compare
 for name in ('onnx', 'onnxscript', 'onnxruntime'):
     pytest.importorskip(name, reason='pip install onnx onnxscript onnxruntime')
 
-pytestmark = [exported.needs_onnx, pytest.mark.slow]
+pytestmark = [exported.needs_onnx, pytest.mark.extended]
 
 
 @pytest.fixture(scope='module')
