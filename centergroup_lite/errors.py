@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 #: seconds after which a process other than the first prints its error
 OTHERS_WAIT = 5.0
 #: where torchrun, Slurm and Open MPI say which process of a run this is
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+
+
+#: if this variable is set, where an error comes from is printed before its line
+SHOW = 'CENTERGROUP_TRACEBACK'
 
 
 class UserError(Exception):
@@ -37,13 +43,29 @@ def run_tool(main: Callable[[], None]) -> int:
         if rank:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)  # how torchrun ends the others
             time.sleep(OTHERS_WAIT)
+        if os.environ.get(SHOW):
+            traceback.print_exc()
         where = f'process {rank}: ' if rank else ''
-        sys.stderr.write(f'error: {where}{" ".join(str(error).split())}\n')
+        sys.stderr.write(f'error: {where}{" ".join(message_of(error).split())}\n')
         return 2
     except KeyboardInterrupt:
         sys.stderr.write('stopped\n')
         return 130
     return 0
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of an error, also of one that a process of a data loader has raised.
+
+    torch hands such an error on with the whole traceback in its message.
+    """
+    text = str(error)
+    if 'Original Traceback (most recent call last)' not in text:
+        return text
+    lines = text.rstrip().splitlines()
+    while any(line.startswith(' ') for line in lines):  # frames, and errors that came before
+        lines.pop(0)
+    return re.sub(r'^[\w.]+: ', '', '\n'.join(lines))
 
 
 def process_rank() -> int:

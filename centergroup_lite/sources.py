@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from .errors import UserError
+from .image_files import fault_of, fault_of_path
 
 IMAGES = {'.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff'}
 VIDEOS = {'.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v'}
@@ -99,52 +100,23 @@ def read_image(path: Path) -> np.ndarray:
         [H x W x 3] uint8, BGR.
 
     Raises:
-        Unreadable: it is no image, or it is cut off. OpenCV itself fills up what is missing.
+        Unreadable: it is no image, too large, or cut off; OpenCV itself fills up what is missing.
     """
+    fault = fault_of_path(path)
     try:
-        data = path.read_bytes()
+        data = b'' if fault else path.read_bytes()
     except OSError as error:
         raise Unreadable(f'{path} cannot be read: {error.strerror}, left out') from error
-    if is_cut_off(data):
-        raise Unreadable(f'{path} is cut off, left out')
+    fault = fault or fault_of(data)
+    if fault:
+        raise Unreadable(f'{path} {fault}, left out')
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # such as more pixels than OpenCV reads
         image = None
     if image is None:
         raise Unreadable(f'{path} is not a readable image, left out')
     return image
-
-
-def is_cut_off(data: bytes) -> bool:
-    """Say whether a JPEG or PNG file ends before its end marker; False for other formats."""
-    if data.startswith(b'\xff\xd8'):
-        return not _jpeg_ends(data)
-    if data.startswith(b'\x89PNG\r\n\x1a\n'):
-        place = 8
-        while data[place + 4 : place + 8] != b'IEND':  # length, name, content, checksum
-            if place + 12 > len(data):
-                return True
-            place += 12 + int.from_bytes(data[place : place + 4], 'big')
-    return False
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Walk through the segments of a JPEG file to its end marker."""
-    place = 2
-    while 0 <= place < len(data) - 1:
-        kind = data[place + 1]
-        if data[place] != 0xFF or kind == 0xD9:
-            return data[place] == 0xFF
-        if kind == 0xFF:  # fills up
-            place += 1
-            continue
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], 'big')
-        if kind == 0xDA:  # compressed pixels follow, in which 0xFF has a 0 or a restart behind it
-            place = data.find(b'\xff', place)
-            while 0 <= place < len(data) - 1 and data[place + 1] in (0, *range(0xD0, 0xD8)):
-                place = data.find(b'\xff', place + 2)
-    return False
 
 
 class Video:

@@ -36,7 +36,9 @@ from . import (  # noqa: E402
     models,
     visualization,
 )
+from .checkpoints.safe_loading import guard_loading  # noqa: E402
 
+guard_loading()
 keep_heatmap_setting()
 inference.register()
 

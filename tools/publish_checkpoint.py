@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from centergroup_mm.checkpoints.load import check_checkpoint
+from centergroup_mm.checkpoints.load import check_checkpoint, is_finite
 from centergroup_mm.utils import cli
 from centergroup_mm.utils.errors import UserError, run_tool
 from centergroup_mm.utils.files import check_target, write_whole
@@ -33,9 +33,11 @@ def publish(checkpoint: dict, half: bool) -> dict:
     """
     state = {}
     for name, value in checkpoint['state_dict'].items():
+        if not is_finite(value):
+            raise UserError(f'{name} is not finite: take an earlier checkpoint')
         if half and value.is_floating_point():
             value = value.half()
-            if not torch.isfinite(value).all():
+            if not is_finite(value):
                 raise UserError(f'{name} does not fit into half precision: leave out --half')
         state[name] = value.cpu().contiguous()
     meta = checkpoint.get('meta', {})

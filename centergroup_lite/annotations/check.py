@@ -22,6 +22,8 @@ def read_annotations(
     images: str | Path | None = None,
     sizes: bool = False,
     need_people: bool = False,
+    sizes_from: str | Path | None = None,
+    need_sizes: bool = True,
 ) -> Annotations:
     """Read an annotation file in COCO's keypoint format, check it and repair what is unambiguous.
 
@@ -45,6 +47,8 @@ def read_annotations(
         images: folder of the images; if given, all have to be there.
         sizes: also compare the sizes of all images with the file, which opens each of them.
         need_people: a file without labeled joints is a problem.
+        sizes_from: folder of the images, if only missing sizes are to be read there.
+        need_sizes: images without width and height are a problem.
 
     Returns:
         the content and what was found.
@@ -60,11 +64,14 @@ def read_annotations(
     check_images(found)
     if images is not None and not found.problems:
         check_files(found, Path(images))
-        fill_sizes(found, Path(images))
+    folder = images if images is not None else sizes_from
+    if folder is not None and not found.problems:
+        fill_sizes(found, Path(folder))
         if sizes and not found.problems:
-            check_sizes(found, Path(images))
+            check_sizes(found, Path(folder))
     _check_categories(found)
-    _check_known_sizes(found)
+    if need_sizes:
+        _check_known_sizes(found)
     check_people(found, num_keypoints)
     if not found.problems:
         found.counts = count_people(found)

@@ -6,6 +6,8 @@ import os.path as osp
 import pickle
 import re
 import struct
+import zipfile
+import zlib
 from typing import Any
 
 import torch
@@ -55,7 +57,14 @@ def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
     try:
         content = torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
     except UNREADABLE as error:
-        raise UserError(f'{path} is not a readable checkpoint: {_reason(error)}') from error
+        raise UserError(
+            f'{path} is not a readable checkpoint: {reason_of_failure(error)}'
+        ) from error
+    damaged = find_damage(osp.expanduser(path))
+    if damaged:
+        raise UserError(
+            f'{path} is damaged: the checksum of {damaged} is another; copy or download it again'
+        )
     if not isinstance(content, dict) or not weights_of(content):
         raise UserError(f'{path} is not a checkpoint of a model: it holds no weights')
     return content
@@ -109,13 +118,19 @@ def load_checked(
         every: True if model and checkpoint must have the same tensors. False if some in common
             are enough; the log says how many there are.
     """
-    total, absent, extra = missing_weights(model, weights_of(content))
+    weights = weights_of(content)
+    wrong = next((name for name, value in weights.items() if not is_finite(value)), None)
+    if wrong is not None:
+        raise UserError(
+            f'{path}: {wrong} has values that are not finite: take an earlier checkpoint'
+        )
+    total, absent, extra = missing_weights(model, weights)
     if (every and (absent or extra)) or len(absent) == total:
         parts = []
         if absent:
             parts.append(
                 f'{len(absent)} of its {total} tensors are not in it '
-                f'({absent[0]} is missing or has another shape)'
+                f'({absent[0]} is missing or has another shape or type)'
             )
         if extra:
             parts.append(f'{len(extra)} of the checkpoint have no place in it ({extra[0]})')
@@ -138,15 +153,15 @@ def missing_weights(
         weights: its state, or that of another model.
 
     Returns:
-        number of tensors of the model, names of those that the weights lack or have in
-        another shape, and names of the weights that the model has no place for. The counters of
-        batch normalization are left out.
+        number of tensors of the model, names of those that the weights lack or have in another
+        shape, or as integers instead of floating point numbers, and names of the weights that the
+        model has no place for. The counters of batch normalization are left out.
     """
     state = {name: value for name, value in model.state_dict().items() if not _is_counter(name)}
     fitting = {
         name: value
         for name, value in weights.items()
-        if name not in state or state[name].shape == value.shape
+        if name not in state or _fits(state[name], value)
     }
     result = model.load_state_dict(fitting, strict=False)
     absent = [name for name in result.missing_keys if not _is_counter(name)]
@@ -166,11 +181,55 @@ def weights_of(content: dict[str, Any]) -> dict[str, Tensor]:
     }
 
 
+def is_finite(value: Tensor) -> bool:
+    """Say whether all values of a tensor are finite; integers always are."""
+    return not value.is_floating_point() or bool(torch.isfinite(value).all())
+
+
+def has_nan(value: Tensor) -> bool:
+    """Say whether a tensor has values that are no numbers; infinite ones are in some masks."""
+    return value.is_floating_point() and bool(torch.isnan(value).any())
+
+
+def find_damage(path: str) -> str:
+    """Name a part of a checkpoint whose bytes are not those that were written.
+
+    torch writes a checksum of each tensor and does not look at it when it reads them.
+
+    Args:
+        path: a file that torch can read.
+
+    Returns:
+        the first damaged part; '' if there is none, for files of the format before torch 1.6, which
+        have no checksums, and for those that were written without.
+    """
+    if not zipfile.is_zipfile(path):
+        return ''
+    bad = []
+    with zipfile.ZipFile(path) as parts:
+        names = parts.namelist()
+        for name in names:
+            try:
+                with parts.open(name) as part:
+                    while part.read(2**24):
+                        pass
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
+                bad.append(name)
+    # torch.serialization.set_crc32_options(False) leaves out all of them
+    return bad[0] if bad and len(bad) < len(names) else ''
+
+
+def _fits(own: Tensor, other: Tensor) -> bool:
+    """Whether a tensor of a checkpoint can become one of the model without losing anything."""
+    same_type = own.is_floating_point() == other.is_floating_point()
+    return own.shape == other.shape and same_type and other.layout == torch.strided
+
+
 def _is_counter(name: str) -> bool:
     return name.endswith('num_batches_tracked')
 
 
-def _reason(error: Exception) -> str:
+def reason_of_failure(error: Exception) -> str:
     """Shorten what torch says about a file it cannot load."""
     needed = re.search(r'(?:GLOBAL|Unsupported class) (\S+)', str(error))  # torch 2.1
     if needed:

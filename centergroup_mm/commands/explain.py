@@ -19,6 +19,8 @@ import numpy as np
 from mmpose.structures import PoseDataSample
 from torch import nn
 
+from centergroup_lite.sources import Unreadable, read_image
+
 from ..inference import load_model
 from ..models.heads import CenterGroupHead, PointCenterGroupHead
 from ..utils import cli
@@ -73,9 +75,10 @@ def main() -> None:
         check_target(target, args.overwrite)
     if args.picture and targets[1].suffix.lower() not in ('.png', '.jpg', '.jpeg'):
         raise UserError(f'--picture {args.picture}: name a .png or .jpg file')
-    image = cv2.imread(str(path))
-    if image is None:
-        raise UserError(f'{path} is not a readable image')
+    try:
+        image = read_image(path)
+    except Unreadable as error:
+        raise UserError(str(error).removesuffix(', left out')) from error
     model = load_explained(args.config, args.checkpoint, args.device)
     sample = explain(model, image)
     meta = model.dataset_meta

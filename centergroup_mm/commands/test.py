@@ -25,9 +25,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ..checkpoints.load import check_checkpoint, check_fit
+from ..engine.first_iteration import settings_at_fault
 from ..utils import checks, cli
 from ..utils.errors import UserError
 from ..utils.files import check_writable
+from ..utils.setup_errors import setting_up
 
 
 class SaveMetricHook(Hook):
@@ -90,12 +92,14 @@ def main() -> None:
     cfg = configure(args)
     if not checks.is_remote(cfg.load_from):
         check_checkpoint(cfg.load_from)
-    checks.check_scales(cfg, ('test_dataloader',))
-    checks.check_data(cfg, ('test_dataloader',))
-    cli.prepare_run(cfg)
-    runner = Runner.from_cfg(cfg)
+    with setting_up(cfg.filename):
+        checks.check_scales(cfg, ('test_dataloader',))
+        checks.check_data(cfg, ('test_dataloader',))
+        cli.prepare_run(cfg)
+        runner = Runner.from_cfg(cfg)
     check_fit(runner, cfg.load_from, every=True)
     if args.out:
         runner.register_hook(SaveMetricHook(args.out), 'LOWEST')
-    runner.test()
+    with settings_at_fault(runner, cfg.filename):
+        runner.test()
     cli.leave_group()

@@ -27,10 +27,12 @@ from mmengine.runner import Runner
 
 from ..checkpoints.load import check_fit, check_load_from
 from ..checkpoints.resume import lock_work_dir, prepare_resume
+from ..engine.first_iteration import settings_at_fault
 from ..engine.hooks import TrainingStopped
 from ..engine.processes import group_errors
 from ..utils import checks, cli
 from ..utils.errors import UserError, process_rank
+from ..utils.setup_errors import setting_up
 
 
 def parse_args() -> argparse.Namespace:
@@ -121,13 +123,14 @@ def train(cfg: Config, auto: bool) -> None:
         auto: see :func:`choose_start`.
     """
     choose_start(cfg, auto)
-    checks.check_scales(cfg, ('val_dataloader',))
-    checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
-    cli.prepare_run(cfg)
-    runner = Runner.from_cfg(cfg)
+    with setting_up(cfg.filename):
+        checks.check_scales(cfg, ('val_dataloader',))
+        checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
+        cli.prepare_run(cfg)
+        runner = Runner.from_cfg(cfg)
     if cfg.get('load_from'):
         check_fit(runner, cfg.load_from, every=bool(cfg.get('resume')))
-    with group_errors(cli.timeout_of(cfg)):
+    with settings_at_fault(runner, cfg.filename), group_errors(cli.timeout_of(cfg)):
         try:
             runner.train()
         except TrainingStopped:

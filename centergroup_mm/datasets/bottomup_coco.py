@@ -28,6 +28,7 @@ class BottomupDataset(BaseCocoStyleDataset):
       regions without a mask have their box masked instead of being taught as background
     - annotations of categories without keypoints, such as cars, are no people
     - images without people are trained on: a model has to learn where nobody is
+    - images of another size than the file says are refused when they are read
     - one line in the log says how many images, people, joints and crowd regions there are, what
       was repaired and what was left out
 
@@ -50,7 +51,10 @@ class BottomupDataset(BaseCocoStyleDataset):
     def _load_annotations(self) -> tuple[list[dict], list[dict]]:
         """Read the people and the images of the annotation file."""
         with get_local_path(self.ann_file) as path:
-            found = load_file(path, self._metainfo.get('num_keypoints'))
+            images = self.data_prefix.get('img', '')
+            folder = None if '://' in images else images
+            number = self._metainfo.get('num_keypoints')
+            found = load_file(path, number, sizes_from=folder)
         self._metainfo['CLASSES'] = found.content['categories']
         self._summary = found.summary()
         entries = defaultdict(list)
@@ -80,6 +84,7 @@ class BottomupDataset(BaseCocoStyleDataset):
             person['segmentation'] = None  # of no use beyond this
         infos = super()._get_bottomup_data_infos(instance_list, image_list)
         for info in infos:
+            info['stated_size'] = sizes[info['img_id']]
             if 'invalid_segs' in info:
                 info['invalid_segs'] = invalid[info['img_id']]
         used = {info['img_id'] for info in infos}
@@ -96,6 +101,7 @@ class BottomupDataset(BaseCocoStyleDataset):
         info = dict(
             img_id=image['img_id'],
             img_path=image['img_path'],
+            stated_size=(image['width'], image['height']),
             bbox=np.zeros((0, 4), np.float32),
             bbox_score=np.zeros(0, np.float32),
             keypoints=np.zeros((0, number, 2), np.float32),

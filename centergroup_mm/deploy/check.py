@@ -5,13 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
+
+from centergroup_lite.sources import Unreadable, read_image
 
 from ..datasets.transforms import CenterGroupResize, ResizeLongSide
 from ..models.grouping.proposals import find_peaks, rank_values, window_maximum
@@ -213,8 +215,7 @@ def read_images(paths: Sequence) -> list[np.ndarray]:
     Raises:
         UserError: a file cannot be read.
     """
-    images = [cv2.imread(str(path)) for path in paths]
-    for path, image in zip(paths, images, strict=True):
-        if image is None:
-            raise UserError(f'{path} is not a readable image')
-    return images
+    try:
+        return [read_image(Path(path)) for path in paths]
+    except Unreadable as error:
+        raise UserError(str(error).removesuffix(', left out')) from error

@@ -51,7 +51,7 @@ class BottomupCocoMetric(CocoMetric):
     def _read(self, ann_file: str) -> COCO:
         """Annotations with all people in one category, whose id becomes ``category_id``."""
         with get_local_path(ann_file) as path:
-            found = load_file(path)
+            found = load_file(path, need_sizes=False)
         category = found.pose_categories[0]
         self.category_id = category['id']
         annotations = [

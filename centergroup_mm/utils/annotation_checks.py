@@ -78,7 +78,7 @@ def check_metric_file(place: str, metric: dict, loaded: Sequence[Annotations]) -
     if not (isinstance(kind, type) and issubclass(kind, CocoMetric)):
         return
     same = [found for found in loaded if not path or osp.samefile(found.path, path)]
-    found = same[0] if same else check_file(path) if path else None
+    found = same[0] if same else check_file(path, need_sizes=False) if path else None
     if found is None:
         return
     if len(loaded) == 1 and not same:

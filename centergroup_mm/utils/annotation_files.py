@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from centergroup_lite.annotations import Annotations, read_annotations
 
@@ -19,19 +20,21 @@ def check_file(
     images: str | Path | None = None,
     need_people: bool = False,
     keep: bool = False,
+    **reading: Any,
 ) -> Annotations:
     """Read and check an annotation file before a run.
 
     Args:
         path, num_keypoints, images, need_people: see
             :func:`centergroup_lite.annotations.read_annotations`.
+        reading: other arguments of the same function.
         keep: the next :func:`load_file` of the same file gets what was read here, so that large
             files are parsed once.
 
     Raises:
         UserError: something is wrong that cannot be repaired without guessing.
     """
-    found = read_annotations(path, num_keypoints, images, need_people=need_people)
+    found = read_annotations(path, num_keypoints, images, need_people=need_people, **reading)
     if found.problems:
         raise UserError(found.problem())
     if keep:
@@ -39,16 +42,18 @@ def check_file(
     return found
 
 
-def load_file(path: str | Path, num_keypoints: int | None = None) -> Annotations:
+def load_file(path: str | Path, num_keypoints: int | None = None, **reading: Any) -> Annotations:
     """Read an annotation file for a dataset or metric, which may change the content.
 
     Args:
-        path, num_keypoints: as of :func:`check_file`.
+        path, num_keypoints, reading: as of :func:`check_file`.
 
     Raises:
         UserError: as of :func:`check_file`.
     """
-    return _waiting.pop(_key(path, num_keypoints), None) or check_file(path, num_keypoints)
+    return _waiting.pop(_key(path, num_keypoints), None) or check_file(
+        path, num_keypoints, **reading
+    )
 
 
 def _key(path: str | Path, num_keypoints: int | None) -> tuple:

@@ -16,6 +16,7 @@ from .config_checks import check_options, check_settings
 from .errors import UserError
 from .moved import moved_config, reason_of
 from .packaged import find_config
+from .setup_errors import setting_up
 from .skeleton_checks import (
     check_annotations,
     check_numbers,
@@ -63,11 +64,14 @@ def load_config(path: str, options: dict[str, Any] | None = None) -> Config:
     except Exception as error:  # a config is a program, which can fail in any way
         kind = type(error).__name__
         raise UserError(f'config {path} cannot be read: {kind}: {error}') from error
-    check_options(cfg, options or {})
-    merge_options(cfg, options or {})
-    check_settings(cfg)
-    distribute_metainfo(cfg)
-    check_numbers(cfg)
+    with setting_up(path):
+        check_options(cfg, options or {})
+        merge_options(cfg, options or {})
+        if not cfg.get('model'):
+            raise UserError(f'{path} has no model')
+        check_settings(cfg)
+        distribute_metainfo(cfg)
+        check_numbers(cfg)
     return cfg
 
 
@@ -88,11 +92,12 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
     """
     for loader in loaders:
         if cfg.get(loader):
-            evaluator = loader.replace('dataloader', 'evaluator')
-            labeled = not any(metric.get('format_only') for metric in _metrics(cfg, evaluator))
-            datasets = _datasets(cfg[loader].get('dataset'))
-            found = [_check_dataset(cfg, loader, dataset, labeled) for dataset in datasets]
-            _check_evaluator(cfg, evaluator, [part for part in found if part])
+            with setting_up(f'{cfg.filename}: {loader}', 'cannot be checked'):
+                evaluator = loader.replace('dataloader', 'evaluator')
+                labeled = not any(metric.get('format_only') for metric in _metrics(cfg, evaluator))
+                datasets = _datasets(cfg[loader].get('dataset'))
+                found = [_check_dataset(cfg, loader, dataset, labeled) for dataset in datasets]
+                _check_evaluator(cfg, evaluator, [part for part in found if part])
 
 
 def check_scales(cfg: Config, loaders: tuple[str, ...]) -> None:

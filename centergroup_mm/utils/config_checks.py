@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -25,7 +26,8 @@ TOP_LEVEL = _words(
     'env_cfg find_unused_parameters launcher load_from load_from_hint log_level '
     'log_processor metainfo model model_wrapper_cfg optim_wrapper param_scheduler '
     'randomness resume test_cfg test_dataloader test_evaluator train_cfg '
-    'train_dataloader val_cfg val_dataloader val_evaluator visualizer vis_backends '
+    'train_dataloader grouping_dataloader val_cfg val_dataloader val_evaluator visualizer '
+    'vis_backends '
     'work_dir data_mode data_root dataset_type codec backend_args preprocess_cfg '
     'activation_checkpointing efficient_conv_bn_eval sync_bn experiment_name cfg'
 )
@@ -38,6 +40,16 @@ PLAIN = {
         'output_heatmaps output_keypoint_indices align_corners restore_heatmap_size '
         'flip_direction aug_scales'
     ),
+    'env_cfg': _words('cudnn_benchmark mp_cfg dist_cfg resource_limit'),
+    'mp_cfg': _words('mp_start_method opencv_num_threads'),
+    'dist_cfg': _words(
+        'backend timeout init_backend port init_method world_size rank store group_name pg_options'
+    ),
+    'randomness': _words('seed diff_rank_seed deterministic'),
+    'auto_scale_lr': _words('enable base_batch_size'),
+    'extra': _words('stage1 stage2 stage3 stage4 upsample'),
+    'stage': _words('num_modules num_branches block num_blocks num_channels multiscale_output'),
+    'data_prefix': _words('img img_path'),
     'dataloader': _words(
         'batch_size num_workers persistent_workers pin_memory drop_last dataset sampler '
         'batch_sampler collate_fn worker_init_fn num_batch_per_epoch timeout '
@@ -45,12 +57,28 @@ PLAIN = {
         'in_order disable_subprocess_warning'
     ),
 }
+#: dicts whose keys are names of the user's: last part of the path -> those that configs have
+NAMED = {
+    'default_hooks': _words(
+        'runtime_info timer sampler_seed logger param_scheduler checkpoint plain_checkpoint '
+        'randomness finite_training graceful_stop sync_buffers visualization badcase '
+        'draw_predictions early_stopping ema'
+    ),
+}
+#: settings that are text, and settings that are lists
+TEXTS = _words('ann_file data_root img')
+LISTS = _words('pipeline datasets')
 #: read by registries and runners before a constructor gets the rest
 TAKEN = frozenset(('type', '_scope_', 'priority', 'constructor', 'optimizer', 'paramwise_cfg'))
 #: settings with conventions of their own, which mmcv resolves
 SKIPPED = frozenset(('init_cfg', 'norm_cfg', 'act_cfg', 'conv_cfg', 'upsample_cfg', 'metainfo'))
 BOOLEAN = frozenset(
     ('flip_test', 'multiscale_test', 'shift_heatmap', 'persistent_workers', 'with_tags')
+)
+#: parts of a config that are dicts
+PARTS = _words(
+    'model train_dataloader val_dataloader test_dataloader optim_wrapper default_hooks env_cfg '
+    'train_cfg val_cfg test_cfg'
 )
 MOST_SLOTS = 1000  # attention among 17 x 1000 keypoints needs more than a gigabyte a head
 #: setting -> the least and the largest number it can be
@@ -96,7 +124,14 @@ def check_settings(cfg: Config) -> None:
         cfg: the whole config.
     """
     init_default_scope(cfg.get('default_scope') or 'mmpose')
-    read = {key: value for key, value in cfg.to_dict().items() if key in TOP_LEVEL - NOT_READ}
+    own = cfg.to_dict()
+    for key in own:  # variables of the config may have any other name
+        if key not in TOP_LEVEL and difflib.get_close_matches(key, TOP_LEVEL, 1, 0.8):
+            raise UserError(f'{key}: nothing reads it{nearest(key, TOP_LEVEL)}')
+    read = {key: value for key, value in own.items() if key in TOP_LEVEL - NOT_READ}
+    for key in PARTS:
+        if read.get(key) is not None and not isinstance(read[key], dict):
+            raise UserError(f'{key} is {read[key]!r:.60}: it has to be a dict')
     for path, place in _dicts(read, ''):
         name = path.rpartition('.')[2]
         known = known_keys(name, place)
@@ -111,6 +146,12 @@ def check_settings(cfg: Config) -> None:
 def check_value(path: str, value: Any) -> None:
     """Raise a UserError for a value that cannot be right, whatever the config."""
     key = path.rpartition('.')[2]
+    if key in TEXTS and not isinstance(value, (str, type(None))):
+        raise UserError(f'{path} is {value!r:.60}: it has to be text')
+    if key in LISTS and not (
+        isinstance(value, (list, tuple)) and all(isinstance(part, dict) for part in value)
+    ):
+        raise UserError(f'{path} is {value!r:.60}: it has to be a list of dicts')
     if isinstance(value, float) and math.isnan(value):
         raise UserError(f'{path} is nan: give it a number')
     if key in BOOLEAN and not isinstance(value, (bool, int, type(None))):
@@ -155,9 +196,12 @@ def known_keys(name: str, place: Any) -> Keys:
         name: last part of its path.
         place: the dict.
     """
-    for ending, keys in PLAIN.items():
-        if name.endswith(ending) and (ending != 'test_cfg' or name == 'test_cfg'):
-            return Keys(keys, True)
+    if name in NAMED:
+        return Keys(NAMED[name], False)
+    if 'type' not in place or name == 'test_cfg':
+        stem = re.sub(r'^(train|val|test)_(?=dataloader)|(?<=stage)\d$', '', name)
+        if stem in PLAIN:
+            return Keys(PLAIN[stem], True)
     kind = place.get('type')
     cls = _find(kind) if isinstance(kind, str) else kind
     if not inspect.isclass(cls):

@@ -57,7 +57,7 @@ def test_the_photograph_model_is_the_default(image, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'words, message',
     [
-        (['missing.png'], 'missing.png is not a readable image'),
+        (['missing.png'], 'missing.png does not exist'),
         (['noise.png', '--picture', 'panels.gif'], 'panels.gif: name a .png or .jpg file'),
         (['noise.png', '--out', 'noise.png'], 'noise.png.*--overwrite'),
     ],

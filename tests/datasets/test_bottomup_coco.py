@@ -62,6 +62,7 @@ def test_a_good_file_gives_what_mmpose_gives(annotations, test_mode):
     assert len(ours) == len(theirs) == 4
     for index in range(4):
         mine, stock = ours.get_data_info(index), theirs.get_data_info(index)
+        assert mine.pop('stated_size') == (96, 96)
         assert list(mine) == list(stock)
         for key in set(stock) - {'segmentation', 'raw_ann_info'}:
             assert same(mine[key], stock[key]), key

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
 import pytest
 
 from centergroup_lite.errors import UserError
@@ -12,11 +10,7 @@ from centergroup_lite.sources import (
     Unreadable,
     Video,
     find_sources,
-    is_cut_off,
-    read_image,
 )
-
-from .spots import image_of
 
 
 @pytest.fixture
@@ -73,37 +67,6 @@ def test_two_sources_of_one_name_are_refused_before_any_work(folder):
     (folder / 'sub' / 'b.jpg').write_bytes(b'')
     with pytest.raises(UserError, match=r'b.png and sub/b.jpg'):
         find_sources(['b.png', 'sub'])
-
-
-@pytest.mark.parametrize('ending', ['.jpg', '.png'])
-@pytest.mark.parametrize('share', [0.2, 0.6, 0.95])
-def test_a_file_that_is_cut_off_is_no_image(tmp_path, ending, share):
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    data = cv2.imencode(ending, image)[1].tobytes()
-    assert not is_cut_off(data)
-    assert not is_cut_off(data + b'what some cameras append \xff\xda'), 'whole, and more'
-    assert is_cut_off(data[: int(len(data) * share)])
-    path = tmp_path / f'x{ending}'
-    path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(Unreadable, match='is cut off'):
-        read_image(path)
-
-
-def test_progressive_jpeg_files_are_whole():
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2]
-    data = cv2.imencode('.jpg', image, flags)[1].tobytes()
-    assert data.count(b'\xff\xda') > 1
-    assert not is_cut_off(data) and is_cut_off(data[:-2])
-
-
-def test_a_thumbnail_inside_does_not_hide_that_the_photograph_is_cut_off():
-    photograph = cv2.imencode('.jpg', image_of((5, 5, 60)))[1].tobytes()
-    thumbnail = b'Exif\0\0' + cv2.imencode('.jpg', image_of(size=(8, 8)))[1].tobytes()
-    segment = b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
-    data = photograph[:2] + segment + photograph[2:]
-    assert not is_cut_off(data)
-    assert is_cut_off(data[:-10])
 
 
 def test_a_camera_that_is_not_there_is_named():

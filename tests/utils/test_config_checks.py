@@ -37,6 +37,12 @@ def test_shipped_configs_have_no_unknown_setting(path: str) -> None:
         ('model.head.num_slot', 5, 'head has no num_slot; did you mean num_slots?'),
         ('optim_wrapper.optimizer.lrate', 1, 'optimizer has no lrate; did you mean'),
         ('default_hooks.checkpoint.intervall', 1, 'did you mean interval?'),
+        ('moedl', {}, 'has no moedl; did you mean model?'),
+        ('env_cfg.dist_cfg.tiimeout', 1, 'dist_cfg has no tiimeout; did you mean timeout?'),
+        ('model.backbone.extra.stage1.blokc', 1, 'stage1 has no blokc; did you mean block?'),
+        ('default_hooks.finite_trainign', {}, 'did you mean finite_training?'),
+        ('val_evaluator.ann_file', True, 'val_evaluator.ann_file is True: it has to be text'),
+        ('val_dataloader.dataset.pipeline', -1, 'pipeline is -1: it has to be a list of dicts'),
         ('model.test_cfg.flip_test', 'maybe', "model.test_cfg.flip_test is 'maybe'"),
         ('model.test_cfg.score_thr', float('nan'), 'score_thr is nan'),
         ('model.head.num_slots', 0, 'model.head.num_slots is 0: it can be 1 to 1000'),
@@ -65,6 +71,9 @@ def test_settings_that_exist_may_be_added() -> None:
         ('a = 1 / 0', 'ZeroDivisionError'),
         ("custom_imports = dict(imports=['not_there'])", 'imports what is not there'),
         ("_base_ = ['missing.py']", 'cannot be read'),
+        ('a = 1', 'broken.py has no model'),
+        ('model = [1]', 'model is'),
+        ('moedl = dict()\nmodel = dict(a=1)', 'moedl: nothing reads it; did you mean model?'),
     ],
 )
 def test_a_broken_config_is_one_line(tmp_path: Path, text: str, line: str) -> None:

@@ -45,13 +45,21 @@ def test_what_is_no_image_is_named(tmp_path, path):
     empty = tmp_path / 'empty.png'
     empty.touch()
     for given, reason in (
-        (path, 'it is damaged or of another kind'),
+        (path, 'it is cut off'),
         (empty, 'it is empty'),
-        (tmp_path / 'absent.png', 'there is no such file'),
+        (tmp_path / 'absent.png', 'it does not exist'),
         (tmp_path, 'it is no file'),
     ):
         with pytest.raises(UserError, match=f'{given} cannot be read as an image: {reason}'):
             LoadPoseImage().transform(dict(img_path=str(given)))
+
+
+def test_an_image_of_another_size_than_its_annotations_say_is_refused(path):
+    load = LoadPoseImage()
+    for stated in ((60, 40), (60.0, 40)):
+        assert load.transform(dict(img_path=str(path), stated_size=stated))['img_shape'] == (40, 60)
+    with pytest.raises(UserError, match='is 60x40 pixels, and its annotation file says 40x60'):
+        load.transform(dict(img_path=str(path), stated_size=(40, 60)))
 
 
 @pytest.mark.parametrize('name', ['centergroup_w32_coco_ms', 'centergroup_movenet_photos'])
