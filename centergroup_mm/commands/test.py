@@ -21,7 +21,8 @@ import argparse
 
 import mmengine
 from mmengine.config import Config
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..checkpoints.load import check_checkpoint, check_fit
@@ -29,6 +30,7 @@ from ..engine.first_iteration import settings_at_fault
 from ..utils import checks, cli
 from ..utils.errors import UserError
 from ..utils.files import check_writable
+from ..utils.fusing import fuse_for_inference
 from ..utils.setup_errors import setting_up
 
 
@@ -46,6 +48,16 @@ class SaveMetricHook(Hook):
         """Write them, in the first process only."""
         if metrics is not None and runner.rank == 0:
             mmengine.dump(metrics, self.path)
+
+
+class FuseHook(Hook):
+    """Fuse the model when its weights are loaded, because it predicts faster then."""
+
+    def before_test(self, runner: Runner) -> None:
+        """Change the model, unless another hook is to exchange its weights."""
+        if not any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            model = runner.model
+            fuse_for_inference(model.module if is_model_wrapper(model) else model)
 
 
 def parse_args() -> argparse.Namespace:
@@ -98,6 +110,7 @@ def main() -> None:
         cli.prepare_run(cfg)
         runner = Runner.from_cfg(cfg)
     check_fit(runner, cfg.load_from, every=True)
+    runner.register_hook(FuseHook())
     if args.out:
         runner.register_hook(SaveMetricHook(args.out), 'LOWEST')
     with settings_at_fault(runner, cfg.filename):

@@ -17,6 +17,7 @@ from centergroup_lite.poses import Poses
 from ..checkpoints.load import check_checkpoint, check_model_weights
 from ..utils.checks import load_config
 from ..utils.errors import UserError
+from ..utils.fusing import fuse_for_inference
 from ..zoo.models import PHOTOGRAPHS, find_model
 from .names import weights_of
 
@@ -25,6 +26,8 @@ def load_model(
     config: str | None = None, checkpoint: str | None = None, device: str = 'auto'
 ) -> nn.Module:
     """Build a model with all of its weights, or say in one line what does not fit.
+
+    The model is for prediction only: see :func:`~centergroup_mm.utils.fusing.fuse_for_inference`.
 
     Args:
         config: a file, or the name of a config of the package; default: the photograph model.
@@ -56,7 +59,7 @@ def load_model(
     meta = content.get('meta')
     model.dataset_meta = (meta or {}).get('dataset_meta') or model.dataset_meta
     try:
-        return model.to(device)
+        return fuse_for_inference(model.to(device))
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch without CUDA
         reason = str(error).splitlines()[0]
         raise UserError(f'--device {device} cannot be used: {reason}') from error

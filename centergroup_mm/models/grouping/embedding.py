@@ -65,8 +65,10 @@ class ResidualBlock(nn.Module):
         Returns:
             [N x D x s-4 x s-4], zero beyond the map.
         """
-        y = self.bn1(F.conv2d(x, self.conv1.weight)).relu_() * inside[..., 1:-1, 1:-1]
-        y = self.bn2(F.conv2d(y, self.conv2.weight)).add_(x[..., 2:-2, 2:-2]).relu_()
+        y = F.conv2d(x, self.conv1.weight, self.conv1.bias)  # with a bias: see utils/fusing.py
+        y = self.bn1(y).relu_() * inside[..., 1:-1, 1:-1]
+        y = F.conv2d(y, self.conv2.weight, self.conv2.bias)
+        y = self.bn2(y).add_(x[..., 2:-2, 2:-2]).relu_()
         return y * inside[..., 2:-2, 2:-2]
 
 
