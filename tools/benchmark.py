@@ -109,6 +109,12 @@ def parse_args() -> argparse.Namespace:
         'a C++ compiler',
     )
     parser.add_argument(
+        '--only-whole',
+        action='store_true',
+        help='only whole predictions beside those with associative embedding, 1, 5 and 30 people, '
+        'for at most twice --seconds',
+    )
+    parser.add_argument(
         '--baseline',
         metavar='MODULE:CLASS',
         help='also measure this grouping, a Baseline as in benchmarking/workload.py',
@@ -128,6 +134,7 @@ def read_options(args: argparse.Namespace) -> Options:
         threads=args.threads,
         device=args.device,
         compiled=args.compile,
+        only_whole=args.only_whole,
         baseline=args.baseline,
     )
     if args.quick:

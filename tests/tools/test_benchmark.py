@@ -13,7 +13,7 @@ import pytest
 import torch
 from benchmarking import run as benchmark
 from benchmarking.case import Case, compiled_calls
-from benchmarking.clock import STAGES, Prepared, alternate, peak_memory, replaced
+from benchmarking.clock import STAGES, Prepared, alternate, interval, peak_memory, replaced
 from benchmarking.ratios import inference_ratios, judge
 from benchmarking.report import FILES, draw_plots, format_report
 from benchmarking.run import Options, run_benchmark
@@ -178,7 +178,7 @@ def test_parts_are_those_of_the_prediction(work, scenes, batch, flip):
                 )
     seconds.call(seconds.prepare())
     assert list(case.stage_seconds[4][0]) == list(STAGES)
-    owners = (work.head, work.head.detector, work.head.neck.center_embed)
+    owners = (case.head, case.head.detector, case.head.neck.center_embed)
     for owner in owners:  # nothing stays replaced
         assert not {'forward', 'detect', 'on_windows', 'propose', 'merge'} & set(vars(owner))
 
@@ -269,6 +269,7 @@ def test_norms_learn_only_where_the_detector_is_trained_alone():
 def test_ratios_take_the_least_favorable_crowd():
     seconds = {
         'detector': [10.0, 20.0],
+        'stock_detector': [20.0, 25.0],
         'end_to_end@25': [15.0, 15.0],
         'ae_end_to_end@25': [30.0, 30.0],
     }
@@ -281,6 +282,41 @@ def test_ratios_take_the_least_favorable_crowd():
     assert ratios['growth_1_to_30_over_detector'] == [0.1, 0.05]
     assert ratios['ae_decode_over_grouping'] == [4.0, 4.0]
     assert ratios['end_to_end_ae_over_ours'] == [2.0, 2.0]
+    assert ratios['fused_over_stock_detector'] == [0.5, 0.8]
+
+
+def test_an_interval_holds_the_median_nine_times_in_ten():
+    random = np.random.default_rng(0)
+    for number in (5, 8, 15, 40):
+        draws = np.sort(random.exponential(size=(2000, number)))
+        inside = [low <= np.log(2) <= high for low, high in map(interval, draws.tolist())]
+        assert 0.88 < np.mean(inside) < 0.98, number
+    assert interval([1.0, 1.0, 1.0, 1.0]) == (-np.inf, np.inf)
+
+
+def test_a_ratio_whose_interval_is_too_wide_is_not_printed():
+    given = dict(people=1, size=[512, 512], flip=True, batch=1, device='cpu', threads=2)
+    name = 'end_to_end_over_ae_1'
+    sure = judge(name, [0.80, 0.81, 0.82, 0.83, 0.84], given)
+    unsure = judge(name, [0.7, 0.8, 0.9, 1.0, 1.1], given)
+    assert sure['known'] and sure['met'] and sure['between'] == [0.80, 0.84]
+    assert not unsure['known'] and unsure['met'] is None
+    assert not judge(name, [0.5], given)['known']
+
+
+def test_whole_predictions_are_compared_until_it_is_known_which_are_faster(work):
+    options = Options(
+        sizes=[(64, 64)], only_whole=True, repeats=1, seconds=0, threads=torch.get_num_threads()
+    )
+    result = run_benchmark('tiny', Config.fromfile(TINY), options)
+    wanted = {
+        f'{call}@{n}' for call in ('end_to_end', 'ae_end_to_end', 'ae_fused') for n in (1, 5, 30)
+    }
+    assert set(result['whole']) == wanted and result['training'] == {}
+    assert 'unknown' in format_report(result)  # of one round
+    order: list[str] = []
+    alternate(dict(a=lambda: order.append('a')), repeats=2, known=lambda found: len(order) > 4)
+    assert len(order) == 5
 
 
 @pytest.mark.parametrize(

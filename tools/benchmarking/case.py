@@ -8,6 +8,7 @@ all mirrored images), K keypoint types, T = K + 1 heatmap types.
 from __future__ import annotations
 
 import copy
+import functools
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmpose.structures import PoseDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from centergroup_mm.deploy.export import Dim
 from centergroup_mm.deploy.graph import InferenceGraph
@@ -29,7 +30,7 @@ from .workload import TagDecoder, Workload, paint, painted_over
 
 
 class Case:
-    """Predictions of one size, batch and flip test on or off.
+    """Predictions of one size, batch and flip test on or off, with the fused model.
 
     Args:
         work: the model.
@@ -40,7 +41,7 @@ class Case:
 
     def __init__(self, work: Workload, scenes: Scenes, batch: int, flip: bool) -> None:
         self.work, self.scenes, self.batch, self.flip = work, scenes, batch, flip
-        self.model, self.head = work.model, work.head
+        self.model, self.head = work.fused, work.fused.head
         self.images = scenes.images[:batch]
         self.test_cfg = dict(flip_test=flip, multiscale_test=False, score_thr=0.0)
         self.flip_indices = torch.as_tensor(work.flip, device=work.device) if flip else None
@@ -70,14 +71,12 @@ class Case:
 
     # ---- inputs ----------------------------------------------------------------------------
 
-    def extract(self) -> Any:
+    def extract(self, model: nn.Module | None = None) -> Any:
         """Backbone features of images and mirrored images, as the estimator computes them."""
+        extract = (model or self.model).extract_feat
         if not self.flip:
-            return self.model.extract_feat(self.images)
-        return [
-            self.model.extract_feat(self.images),
-            self.model.extract_feat(self.images.flip(-1)),
-        ]
+            return extract(self.images)
+        return [extract(self.images), extract(self.images.flip(-1))]
 
     def as_one_batch(self, features: Any) -> tuple[Tensor, ...]:
         """The levels of :meth:`extract`, both views in one batch, [V B x C x h x w] each."""
@@ -107,7 +106,7 @@ class Case:
 
     def merged(self, people: int) -> Tensor:
         """Painted maps at input resolution, [B x T x H x W]."""
-        return self.head.merge([self.levels(people)], self.flip_indices)
+        return self.head.merge([self.maps(people).heatmaps], self.flip_indices)
 
     # ---- parts -----------------------------------------------------------------------------
 
@@ -115,6 +114,12 @@ class Case:
     def detector(self) -> DetectorMaps:
         """Backbone and detector on all views."""
         return self.head.detector.detect(self.as_one_batch(self.extract()))
+
+    @torch.no_grad()
+    def stock_detector(self) -> DetectorMaps:
+        """The same with the model that is not fused."""
+        model = self.work.model
+        return model.head.detector.detect(self.as_one_batch(self.extract(model)))
 
     def proposals(self, people: int) -> Any:
         """Chosen keypoints and centers of all views."""
@@ -183,22 +188,27 @@ class Case:
             return self.model.predict(self.images, self.queries())
 
     @torch.no_grad()
-    def ae_predict(self, given: tuple[Sequence[Tensor], Tensor]) -> Any:
-        """The same detector and merging, then poses by tags; tags are given, not computed."""
+    def ae_predict(self, given: tuple[Sequence[Tensor], Tensor], fused: bool = False) -> Any:
+        """The same detector and merging, then poses by tags; tags are given, not computed.
+
+        The detector runs as MMPose runs it, or, to see what grouping alone makes of the ratio, in
+        the fused form of ours.
+        """
         levels, tags = given
-        maps = self.head.merge([paint(self.detector(), levels).heatmaps], self.flip_indices)
+        detector = self.detector if fused else self.stock_detector
+        maps = self.head.merge([paint(detector(), levels).heatmaps], self.flip_indices)
         return self.decoder.decode(maps[:, :-1], self.decoder.merge_tags(tags, self.flip_indices))
 
     def calls(
-        self, people: Sequence[int], end_to_end: int
+        self, people: Sequence[int], end_to_end: Sequence[int]
     ) -> dict[str, Callable[[], Any] | Prepared]:
         """Return all that is compared, ``NAME`` or ``NAME@PEOPLE``.
 
         Args:
             people: numbers of people in an image.
-            end_to_end: number of people for which whole predictions are timed.
+            end_to_end: numbers of people for which whole predictions are timed.
         """
-        calls: dict[str, Any] = dict(detector=self.detector)
+        calls: dict[str, Any] = dict(detector=self.detector, stock_detector=self.stock_detector)
         for count in people:
             calls[f'embedding@{count}'] = Prepared(
                 lambda count=count: self.proposals(count), self.embed
@@ -219,10 +229,20 @@ class Case:
                 calls[f'{self.work.baseline.name}@{count}'] = Prepared(
                     lambda count=count: self.baseline_inputs(count), self.baseline_grouping
                 )
-        calls[f'end_to_end@{end_to_end}'] = Prepared(lambda: self.levels(end_to_end), self.predict)
-        calls[f'ae_end_to_end@{end_to_end}'] = Prepared(
-            lambda: (self.levels(end_to_end), self.tags(end_to_end)), self.ae_predict
-        )
+        return calls | self.end_to_end(end_to_end)
+
+    def end_to_end(self, people: Sequence[int]) -> dict[str, Prepared]:
+        """Whole predictions: ours, AE with the detector as MMPose runs it, AE with ours fused."""
+        calls = {}
+        for count in people:
+            calls[f'end_to_end@{count}'] = Prepared(
+                lambda count=count: self.levels(count), self.predict
+            )
+            given = lambda count=count: (self.levels(count), self.tags(count))  # noqa: E731
+            calls[f'ae_end_to_end@{count}'] = Prepared(given, self.ae_predict)
+            calls[f'ae_fused@{count}'] = Prepared(
+                given, functools.partial(self.ae_predict, fused=True)
+            )
         return calls
 
 

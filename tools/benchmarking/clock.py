@@ -6,10 +6,11 @@ To time a part alone, everything before it is replaced by results that were comp
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,15 +45,18 @@ def alternate(
     repeats: int,
     device: torch.device | str = 'cpu',
     limit: float = float('inf'),
+    known: Callable[[dict[str, list[float]]], bool] | None = None,
 ) -> dict[str, list[float]]:
     """Time calls in turn, after one round that is not counted.
 
     Args:
         calls: what is timed.
-        repeats: counted rounds.
+        repeats: counted rounds; up to three times as many with ``known``.
         device: waited for on a GPU.
         limit: no round is started that would probably end later than this, in seconds. If there is
             only the first round, it is counted.
+        known: says of the counted seconds whether what is wanted of them is known; more rounds are
+            made until it is.
 
     Returns:
         seconds of every counted round, for each call.
@@ -60,7 +64,9 @@ def alternate(
     wait = waiter(device)
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     begin = time.perf_counter()
-    for done in range(repeats + 1):
+    for done in range(repeats * (3 if known else 1) + 1):
+        if done > repeats and known and known({k: counted(v) for k, v in seconds.items()}):
+            break
         if done and (time.perf_counter() - begin) * (done + 1) / done > limit:
             break
         for name, call in calls.items():
@@ -235,6 +241,28 @@ def peak_memory(call: Callable[[], Any], device: torch.device | str = 'cpu') -> 
         total += record['args']['Bytes']
         peak = max(peak, total)
     return peak
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """An interval that holds the median of what the values are drawn from, nine times in ten.
+
+    The bounds are values themselves (order statistics), so that nothing is assumed of the
+    distribution: the median is outside if fewer than k of n tosses of a coin are heads, or tails.
+
+    Args:
+        values: in any order.
+
+    Returns:
+        low and high; of fewer than five values all that is known is nothing, (-inf, inf).
+    """
+    ordered, number = sorted(values), len(values)
+    kept, outside = 0, 0.0
+    while kept < number // 2:
+        outside += 2 * math.comb(number, kept) / 2**number
+        if outside > 0.1:
+            break
+        kept += 1
+    return (ordered[kept - 1], ordered[-kept]) if kept else (-math.inf, math.inf)
 
 
 def summary(values: list[float]) -> dict[str, float]:

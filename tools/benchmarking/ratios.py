@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .clock import summary
+from .clock import interval, summary
 
 #: size (w, h) in pixels and number of CPU threads for which the targets apply
 TARGET_SIZE, TARGET_THREADS = (512, 512), 2
 #: people in an image: for most ratios, from which an image is crowded, and for the growth
 PEOPLE, CROWDED, FEW, MANY = 25, 20, 1, 30
+#: for whole predictions beside associative embedding
+END_TO_END = (FEW, 5, MANY)
 LARGE_BATCH = 8
 
 
@@ -57,16 +60,37 @@ TARGETS = {
         'the whole prediction with its embedding convolutions',
         False, None, 3.0,
     ),
+    **{
+        f'end_to_end_over_ae_{count}': Target(
+            'end to end, ours / AE',
+            'from the normalized image to poses: our whole prediction over that with AE, the '
+            'detector as MMPose runs it, tags painted',
+            True, 0.95, None,
+        )
+        for count in END_TO_END
+    },
+    **{
+        f'end_to_end_over_fused_ae_{count}': Target(
+            'the same, AE with our fused detector',
+            'the same, the detector of AE with batch norms folded and channels-last like ours',
+            True, None, None,
+        )
+        for count in END_TO_END
+    },
+    'fused_over_stock_detector': Target(
+        'detector, fused / as MMPose runs it', 'backbone and detector on all views',
+        True, None, None,
+    ),
     'train_step_over_detector': Target(
         'training step / detector alone',
         'forward and backward pass of the whole model over that of the detector trained alone, '
         'its batch norms learning as in stage 1',
-        True, 1.35, None,
+        True, 1.2, None,
     ),
     'train_step_over_frozen_detector': Target(
         'training step / detector with frozen norms',
         'the same over the detector with its batch norms frozen, as they are in the whole model',
-        True, 1.35, None,
+        True, 1.2, None,
     ),
     'extra_peak_memory_mb': Target(
         'extra peak memory at test in MB',
@@ -121,11 +145,44 @@ def inference_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, list[f
         'end_to_end_ae_over_ours': over(
             seconds[f'ae_end_to_end@{PEOPLE}'], seconds[f'end_to_end@{PEOPLE}']
         ),
+        'fused_over_stock_detector': over(detector, seconds['stock_detector']),
         'ae_decode_over_grouping_with_embedding': min(
             embedded, key=lambda values: summary(values)['median']
         ),
         'embedding_over_detector': over(seconds[f'embedding@{PEOPLE}'], detector),
     }
+
+
+def known(values: Sequence[float]) -> bool:
+    """Whether an interval of a ratio is no wider than its distance from 1.
+
+    Otherwise the ratio must not be printed: it would say that something is faster or slower than
+    something else, and the rounds do not.
+    """
+    low, high = interval(values)
+    return high - low <= abs(summary(list(values))['median'] - 1)
+
+
+def whole_ratios(seconds: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Ratios of whole predictions to those with AE, one for each round.
+
+    Args:
+        seconds: of :meth:`Case.end_to_end` in alternation.
+    """
+    return {
+        f'end_to_end_over_{key}_{count}': over(
+            seconds[f'end_to_end@{count}'], seconds[f'{call}@{count}']
+        )
+        for key, call in (('ae', 'ae_end_to_end'), ('fused_ae', 'ae_fused'))
+        for count in END_TO_END
+        if f'{call}@{count}' in seconds
+    }
+
+
+def comparisons_known(seconds: Mapping[str, Sequence[float]]) -> bool:
+    """Whether all ratios of whole predictions to those with AE are known."""
+    ratios = whole_ratios(seconds)
+    return all(known(values) for name, values in ratios.items() if '_over_ae_' in name)
 
 
 def crowded(seconds: Mapping[str, Any]) -> list[int]:
@@ -143,9 +200,10 @@ def judge(name: str, values: Sequence[float], conditions: Mapping[str, Any]) -> 
         conditions: ``people``, ``size``, ``flip``, ``batch``, ``device``, ``threads``.
 
     Returns:
-        median and quartiles, ``what`` is compared, its ``conditions``, the ``target`` on this
-        kind of device or None, and whether it is ``met``: None without a target or where
-        size or threads are not those of the target.
+        median and quartiles, ``between`` (see :func:`~benchmarking.clock.interval`; None if too few
+        rounds say nothing), ``known`` (see :func:`known`), ``what`` is compared, its
+        ``conditions``, the ``target`` on this kind of device or None, and whether it is ``met``:
+        None without a target or where size or threads are not those of the target.
     """
     target = TARGETS[name]
     on_gpu = str(conditions['device']).startswith('cuda')
@@ -154,9 +212,14 @@ def judge(name: str, values: Sequence[float], conditions: Mapping[str, Any]) -> 
         on_gpu or conditions['threads'] == TARGET_THREADS
     )
     result: dict[str, Any] = dict(summary(list(values)), rounds=len(values))
+    between = interval(values)
+    result.update(
+        between=list(between) if math.isfinite(between[0]) else None,
+        known=known(values) if name != 'extra_peak_memory_mb' else True,
+    )
     median = result['median']
     met = None
-    if wanted is not None and alike:
+    if wanted is not None and alike and (result['known'] or len(values) == 1):
         met = median <= wanted if target.upper else median >= wanted
     result.update(
         what=target.text,
@@ -170,6 +233,7 @@ def judge(name: str, values: Sequence[float], conditions: Mapping[str, Any]) -> 
 
 def ratio_details(
     groups: Sequence[Mapping[str, Any]],
+    whole: Mapping[str, Sequence[float]],
     training: Mapping[str, Sequence[float]],
     graphs: Mapping[str, Sequence[float]],
     memory: Mapping[str, float],
@@ -180,7 +244,8 @@ def ratio_details(
 
     Args:
         groups: times of each combination of size, batch and flip test, as ``rounds_of``; most
-            ratios are those of the first.
+            ratios are those of the first; may be empty.
+        whole: times of whole predictions beside those with AE, or nothing.
         training: times of the training steps.
         graphs: times of the compiled model and of itself uncompiled, or nothing.
         memory: peaks of ``detector`` and ``predict`` in MB.
@@ -190,17 +255,25 @@ def ratio_details(
     Returns:
         results of :func:`judge`.
     """
-    rounds = groups[0]['rounds_of']
     test = dict(people=PEOPLE, flip=True, batch=1, **common)
+    rounds = groups[0]['rounds_of'] if groups else {}
     special = {
         'growth_1_to_30_over_detector': dict(people=[FEW, MANY]),
         'ae_decode_over_grouping': dict(people=crowded(rounds)),
         'ae_decode_over_grouping_with_embedding': dict(people=crowded(rounds)),
+        **{
+            f'end_to_end_over_{key}_{count}': dict(people=count)
+            for key in ('ae', 'fused_ae')
+            for count in END_TO_END
+        },
     }
+    found = {**(inference_ratios(rounds) if groups else {}), **whole_ratios(whole)}
     details = {
         name: judge(name, values, {**test, **special.get(name, {})})
-        for name, values in inference_ratios(rounds).items()
+        for name, values in found.items()
     }
+    if not groups:
+        return details
     for name, below in (
         ('train_step_over_detector', 'train_detector'),
         ('train_step_over_frozen_detector', 'train_frozen'),

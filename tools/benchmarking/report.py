@@ -20,6 +20,7 @@ FILES = ('time_by_people.png', 'where_time_goes.png')
 
 _LABELS = {
     'detector': 'detector, all views',
+    'stock_detector': '  not fused',
     'embedding': 'embedding convolutions',
     'post_detector': 'detector\'s maps to poses',
     'proposals': '  proposals (with merging)',
@@ -30,6 +31,7 @@ _LABELS = {
     'ae_decode': 'merged maps to poses, AE',
     'end_to_end': 'end to end',
     'ae_end_to_end': 'end to end, AE',
+    'ae_fused': '  with the fused detector',
     'single': 'end to end, one image of batch 1',
     'train_detector': 'training step, detector alone',
     'train_frozen': '  with frozen batch norms',
@@ -71,22 +73,33 @@ def format_report(result: Mapping[str, Any]) -> str:
             labels[other] = f'{_LABELS["grouping"]}, {other}'
     for group in result['inference']:
         lines += ['', *_group(group, labels)]
-    lines += ['', f'training, batch {given["batch_train"]}']
-    lines += [_row(_LABELS[name], [values]) for name, values in result['training'].items()]
+    lines += _whole(result['whole'])
+    if result['training']:
+        lines += ['', f'training, batch {given["batch_train"]}']
+        lines += [_row(_LABELS[name], [values]) for name, values in result['training'].items()]
     if result['compiled']:
         lines += ['', 'one graph, batch 1, flip test on']
         lines += [_row(_LABELS[name], [values]) for name, values in result['compiled'].items()]
     memory = result['memory_mb']
-    lines += [
-        '',
-        f'peak memory of test at batch 1 beyond weights: detector {memory["detector"]:.0f} MB, '
-        f'whole prediction {memory["predict"]:.0f} MB '
-        f'({result["ratios"]["extra_peak_memory_mb"]:+.0f} MB)',
-        '',
-        *_ratios(result['ratio_details']),
-        *result['notes'],
-    ]
+    if memory:
+        lines += [
+            '',
+            f'peak memory of test at batch 1 beyond weights: detector {memory["detector"]:.0f} MB, '
+            f'whole prediction {memory["predict"]:.0f} MB '
+            f'({result["ratios"]["extra_peak_memory_mb"]:+.0f} MB)',
+        ]
+    lines += ['', *_ratios(result['ratio_details']), *result['notes']]
     return '\n'.join(lines)
+
+
+def _whole(seconds: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of the whole predictions beside AE, with a column for each number of people."""
+    counts = sorted({int(name.partition('@')[2]) for name in seconds})
+    if counts:
+        yield ''
+        yield f'{"whole predictions, people":34}' + ''.join(f'{count:>14}' for count in counts)
+    for name in dict.fromkeys(name.partition('@')[0] for name in seconds):
+        yield _row(_LABELS[name], [seconds[f'{name}@{count}'] for count in counts])
 
 
 def _cell(values: Mapping[str, float] | None) -> str:
@@ -121,20 +134,20 @@ def _group(group: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[str]
 
 def _ratios(details: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Lines of the table of ratios; targets are marked only where their conditions are met."""
-    yield f'{"ratio":46}{"median":>9}{"quartiles":>20}{"wanted":>9}  where'
+    yield f'{"ratio":46}{"median":>9}{"interval of 90 %":>20}{"wanted":>9}  where'
     for name, detail in details.items():
         marks = {True: ' met', False: ' missed', None: ''}
         wanted = (detail['wanted'] or '') if detail['met'] is not None else ''
-        between = f'{detail["low"]:.3f} .. {detail["high"]:.3f}'
+        low, high = detail['between'] or (detail['low'], detail['high'])
+        between = f'{low:.3f} .. {high:.3f}' if detail['between'] else 'too few rounds'
         given = detail['conditions']
         people = given['people']
         if isinstance(people, list):
             people = '/'.join(map(str, people))
         where = f'{given["size"][0]}x{given["size"][1]}, {people} people'
-        yield (
-            f'{TARGETS[name].label:46}{detail["median"]:9.3f}{between:>20}'
-            f'{wanted:>9}{marks[detail["met"]]}  {where}'
-        )
+        median = f'{detail["median"]:.3f}' if detail['known'] else 'unknown'
+        mark = marks[detail['met']] if detail['known'] else ''
+        yield f'{TARGETS[name].label:46}{median:>9}{between:>20}{wanted:>9}{mark}  {where}'
 
 
 def draw_plots(result: Mapping[str, Any], folder: str | Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,15 @@ from centergroup_mm.utils.memory import keep_freed_memory
 
 from .case import Case, compiled_calls
 from .clock import STAGES, alternate, counted, peak_memory, summary
-from .ratios import FEW, LARGE_BATCH, MANY, PEOPLE, ratio_details
+from .ratios import (
+    END_TO_END,
+    FEW,
+    LARGE_BATCH,
+    MANY,
+    PEOPLE,
+    comparisons_known,
+    ratio_details,
+)
 from .workload import Workload
 
 Size = tuple[int, int]
@@ -45,6 +54,7 @@ class Options:
             training step; see :func:`~benchmarking.clock.alternate`.
         total: about the most for all, in seconds; every call is made at least once.
         compiled: also compile the model, which takes minutes, and measure it.
+        only_whole: whole predictions beside those with AE, and nothing else.
         baseline: ``MODULE:CLASS`` of a :class:`~benchmarking.workload.Baseline` to measure too.
 
     Raises:
@@ -62,6 +72,7 @@ class Options:
     seconds: float = float('inf')
     total: float = float('inf')
     compiled: bool = False
+    only_whole: bool = False
     baseline: str | None = None
 
     def __post_init__(self) -> None:
@@ -92,13 +103,15 @@ class Measured(NamedTuple):
 
     ======== ================ ==========================================================
     groups   list of dicts    results of :func:`measure_case`, first where ratios are taken
+    whole    dict of lists    whole predictions beside those with AE, or nothing
     training dict of lists    training steps
     graphs   dict of lists    the compiled model beside itself, or nothing
-    memory   dict of floats   see :func:`measure_memory`
+    memory   dict of floats   see :func:`measure_memory`, or nothing
     ======== ================ ==========================================================
     """
 
     groups: list[dict[str, Any]]
+    whole: dict[str, list[float]]
     training: dict[str, list[float]]
     graphs: dict[str, list[float]]
     memory: dict[str, float]
@@ -140,6 +153,7 @@ def run_benchmark(name: str, cfg: Config, options: Options | None = None) -> dic
             {key: value for key, value in group.items() if key != 'rounds_of'}
             for group in found.groups
         ],
+        whole={key: summary(values) for key, values in found.whole.items()},
         training={key: summary(values) for key, values in found.training.items()},
         compiled={key: summary(values) for key, values in found.graphs.items()},
         memory_mb=found.memory,
@@ -170,6 +184,10 @@ def measure(work: Workload, options: Options, end: float) -> Measured:
     """
     images = max(options.train_batch, *options.batches)
     groups: list[dict[str, Any]] = []
+    whole: dict[str, list[float]] = {}
+    training: dict[str, list[float]] = {}
+    graphs: dict[str, list[float]] = {}
+    memory: dict[str, float] = {}
     reference = scenes = None
     for size, flip, batch in options.combinations:
         announce(f'{size[0]}x{size[1]}, batch {batch}, flip test {"on" if flip else "off"}')
@@ -180,24 +198,28 @@ def measure(work: Workload, options: Options, end: float) -> Measured:
         if reference is None:
             reference = case
             # half of the time is left to training
-            groups.append(measure_case(case, options, min(options.seconds, left / 2)))
+            limit = min(options.seconds, left / 2)
+            if not options.only_whole:
+                groups.append(measure_case(case, options, limit))
+            if math.isinf(options.total):
+                whole = measure_whole(case, options)
+            if options.only_whole:
+                break
             announce('peak memory')
             memory = measure_memory(case)
             announce('training step')
             steps = work.training_calls(scenes, options.train_batch, PEOPLE)
             limit = min(options.seconds, end - time.perf_counter())
             training = alternate(steps, options.repeats, options.device, limit)
-            graphs: dict[str, list[float]] = {}
             if options.compiled:
                 announce('compiled model')
                 graphs = alternate(compiled_calls(work, size), options.repeats, options.device)
             continue
         beside = {}
         if (size, flip, batch) == (options.sizes[0], True, LARGE_BATCH):
-            calls = reference.calls(options.counts, PEOPLE)
-            beside = dict(single=calls[f'end_to_end@{PEOPLE}'])
+            beside = dict(single=reference.end_to_end([PEOPLE])[f'end_to_end@{PEOPLE}'])
         groups.append(measure_case(case, options, min(options.seconds, left), beside))
-    return Measured(groups, training, graphs, memory)
+    return Measured(groups, whole, training, graphs, memory)
 
 
 def announce(what: str) -> None:
@@ -224,7 +246,7 @@ def measure_case(
         call), ``stages`` (the same for each number of people and stage) and ``rounds_of``
         (the seconds of each round).
     """
-    calls = {**case.calls(options.counts, PEOPLE), **(beside or {})}
+    calls = {**case.calls(options.counts, [PEOPLE]), **(beside or {})}
     found = alternate(calls, options.repeats, case.work.device, limit)
     rounds = {name: values for name, values in found.items() if not name.startswith('stages@')}
     stages = {
@@ -245,6 +267,17 @@ def measure_case(
     )
 
 
+def measure_whole(case: Case, options: Options) -> dict[str, list[float]]:
+    """Time whole predictions beside those with AE, until it is known which are faster.
+
+    They get twice the seconds of other combinations, as they are what users wait for.
+    """
+    announce('whole predictions, ours and with associative embedding')
+    calls = case.end_to_end(END_TO_END)
+    limit = 2 * options.seconds
+    return alternate(calls, options.repeats, case.work.device, limit, comparisons_known)
+
+
 def measure_memory(case: Case) -> dict[str, float]:
     """Peak memory of the detector and of a whole prediction in MB, beyond weights and inputs."""
     levels, device = case.levels(PEOPLE), case.work.device
@@ -260,5 +293,9 @@ def machine(device: str) -> str:
         return torch.cuda.get_device_name()
     info = Path('/proc/cpuinfo')
     lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.processor() or platform.machine()
+    fields = dict(map(str.strip, line.split(':', 1)) for line in lines if ':' in line)
+    if 'model name' not in fields:
+        return platform.processor() or platform.machine()
+    # vendors of virtual machines shorten the name
+    numbers = [f'{key} {fields[key]}' for key in ('cpu family', 'model') if key in fields]
+    return f'{fields["model name"]} ({", ".join(numbers)})' if numbers else fields['model name']

@@ -25,6 +25,7 @@ from centergroup_mm.models.grouping import mirror_heatmaps
 from centergroup_mm.models.heads import CenterGroupHead
 from centergroup_mm.models.heads.detector import DetectorMaps
 from centergroup_mm.utils.errors import UserError
+from centergroup_mm.utils.fusing import fuse_for_inference
 from centergroup_mm.utils.skeleton import read_metainfo
 
 from .clock import replaced
@@ -135,6 +136,10 @@ class TagDecoder:
 class Workload:
     """A model with random weights and its training steps.
 
+    ``model`` and its ``head`` are as they are built, which is how MMPose runs a detector with
+    associative embedding, and how models are trained. ``fused`` is the same model in the form in
+    which this package predicts, see :func:`~centergroup_mm.utils.fusing.fuse_for_inference`.
+
     Args:
         cfg: of a ``BottomupPoseEstimator`` with a ``CenterGroupHead``.
         device: where it runs.
@@ -156,6 +161,7 @@ class Workload:
             raise UserError('the benchmark needs a config whose head is a CenterGroupHead')
         self.model = model.to(self.device).eval()
         self.head = model.head
+        self.fused = fuse_for_inference(copy.deepcopy(self.model))
         self.num_keypoints = self.head.num_keypoints
         self.amp = self.device.type == 'cuda' and cfg.optim_wrapper.type == 'AmpOptimWrapper'
         dataset = cfg.train_dataloader.dataset
@@ -252,7 +258,9 @@ def painted_over(maps: DetectorMaps, levels: Sequence[Tensor]) -> DetectorMaps:
     """
     return maps._replace(
         heatmaps=[
-            level + (predicted - predicted.detach() if predicted.requires_grad else 0)
+            level + (predicted - predicted.detach())
+            if predicted.requires_grad
+            else torch.empty_like(predicted).copy_(level)  # in the same order in memory
             for predicted, level in zip(maps.heatmaps, levels, strict=True)
         ]
     )
