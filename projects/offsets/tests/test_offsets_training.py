@@ -140,7 +140,7 @@ def test_the_command_of_the_config_works_without_installing(data, tmp_path):
     assert (tmp_path / 'work_dirs' / 'offsets_tiny_synthetic').is_dir()
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_it_learns_a_few_scenes_by_heart(data, tmp_path):
     """Poses come out where the annotations are only if every coordinate means the same."""
     cfg = tiny(data, tmp_path / 'run', 250)
