@@ -5,7 +5,8 @@
     python -m centergroup_mm inferencer_demo PHOTO.jpg --pose2d centergroup --vis-out-dir drawn
 
 The tools import MMPose, which does not start beside mmcv-lite before this package is imported. Here
-it is, and nothing else is changed. A name is that of a script in mmpose/.mim, or a path.
+it is, and nothing else is changed. A name is that of a script in mmpose/.mim, or a path. Configs of
+the package are found from every folder.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 from pathlib import Path
 
 from centergroup_lite.errors import UserError, run_tool
+
+from .utils.packaged import find_config
 
 
 def find_script(name: str) -> Path:
@@ -36,13 +39,18 @@ def find_script(name: str) -> Path:
     return found[0]
 
 
+def with_config(word: str) -> str:
+    """The path of a config of the package that an argument names; every other as it is."""
+    return find_config(word) if word.endswith('.py') else word
+
+
 def main() -> None:
     """Run the script that the first argument names, with the others."""
     if len(sys.argv) < 2 or sys.argv[1] in ('-h', '--help'):
         sys.stdout.write(__doc__ or '')
         return
     script = find_script(sys.argv[1])
-    sys.argv = [str(script), *sys.argv[2:]]
+    sys.argv = [str(script), *map(with_config, sys.argv[2:])]
     sys.path.insert(0, str(script.parent))  # as Python does for a script
     runpy.run_path(str(script), run_name='__main__')
 

@@ -103,14 +103,32 @@ def main() -> None:
 def write_picture(
     path: Path, image: np.ndarray, sample: PoseDataSample, meta: dict, args: argparse.Namespace
 ) -> None:
-    """The panels of ``CenterGroupVisualizer`` as an image file."""
-    visualizer = CenterGroupVisualizer(name='explain', score_thr=args.score_thr)
+    """Write the panels as an image file."""
+    drawn = draw_panels(image, sample, meta, args.score_thr, args.visible_thr)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 70]
+    with write_whole(path) as partial:
+        partial.write_bytes(cv2.imencode(path.suffix, drawn, quality)[1].tobytes())
+    print(path)
+
+
+def draw_panels(
+    image: np.ndarray, sample: PoseDataSample, meta: dict, score_thr: float, visible_thr: float
+) -> np.ndarray:
+    """The panels of ``CenterGroupVisualizer``.
+
+    Args:
+        image: [H x W x 3] uint8, BGR.
+        sample: of :func:`explain`.
+        meta: of the data set.
+        score_thr: least score of a pose.
+        visible_thr: least score of a keypoint.
+
+    Returns:
+        [H' x W' x 3] uint8, BGR.
+    """
+    visualizer = CenterGroupVisualizer(name='explain', score_thr=score_thr)
     visualizer.set_dataset_meta(meta)
     drawn = visualizer.add_datasample(
-        'explain', image[..., ::-1], sample, draw_heatmap=True, kpt_thr=args.visible_thr
+        'explain', image[..., ::-1], sample, draw_heatmap=True, kpt_thr=visible_thr
     )
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 70]
-    encoded = cv2.imencode(path.suffix, drawn[..., ::-1], quality)[1]
-    with write_whole(path) as partial:
-        partial.write_bytes(encoded.tobytes())
-    print(path)
+    return np.ascontiguousarray(drawn[..., ::-1])

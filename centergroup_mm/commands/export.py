@@ -50,7 +50,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.make_parser(__doc__ or '')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or centergroup_mm://NAME')
     parser.add_argument('out', help='ONNX file to write')
     cli.add_overwrite(parser, 'replace OUT if it is there')
     parser.add_argument('--check', action='store_true', help='compare with the eager model after')

@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 
 from ..checkpoints.load import check_model_weights
+from ..inference.names import file_of
 from ..utils.errors import UserError
 from ..utils.skeleton import read_metainfo
 from .graph import InferenceGraph
@@ -25,7 +26,7 @@ def load_graph(
 
     Args:
         cfg: of a ``BottomupPoseEstimator`` with a ``CenterGroupHead``.
-        checkpoint: file with its weights; None for random ones.
+        checkpoint: file with its weights, or ``centergroup_mm://NAME``; None for random ones.
         precision: see :class:`InferenceGraph`.
 
     Returns:
@@ -37,7 +38,7 @@ def load_graph(
     init_default_scope('mmpose')
     model = MODELS.build(copy.deepcopy(cfg.model))
     if checkpoint is not None:
-        check_model_weights(model, checkpoint)
+        check_model_weights(model, file_of(checkpoint))
     metadata = describe(cfg)
     try:
         graph = InferenceGraph(model, metadata['flip_indices'], precision)

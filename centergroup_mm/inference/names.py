@@ -74,6 +74,17 @@ def weights_of(name: str) -> str:
     return str(zoo.weights_of(model.weights))
 
 
+def file_of(checkpoint: str) -> str:
+    """Return the file of a checkpoint that may be a name, ``centergroup_mm://NAME``.
+
+    Raises:
+        UserError: as of :func:`load_from_zoo`.
+    """
+    if checkpoint.startswith(SCHEME):
+        return weights_of(checkpoint.removeprefix(SCHEME))
+    return checkpoint
+
+
 def names() -> list[str]:
     """Return the names of all models."""
     return [model.name for model in MODELS]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from centergroup_mm.utils.checks import load_config
+from centergroup_mm.utils.config_checks import check_options
 from centergroup_mm.utils.errors import UserError
 
 from ..conftest import ROOT
@@ -26,6 +28,15 @@ TINY = str(ROOT / 'configs/centergroup_tiny_synthetic.py')
 )
 def test_shipped_configs_have_no_unknown_setting(path: str) -> None:
     load_config(str(ROOT / path))
+
+
+def test_what_the_heads_read_of_test_cfg_can_be_set() -> None:
+    found = set()
+    for path in (ROOT / 'centergroup_mm' / 'models').rglob('*.py'):
+        found |= set(re.findall(r"test_cfg(?:, |[ \w{}()]*\.get\()'(\w+)'", path.read_text()))
+    assert {'output_attention', 'output_heatmaps', 'flip_test', 'score_thr'} <= found
+    for key in found:
+        check_options(load_config(TINY), {f'model.test_cfg.{key}': True})
 
 
 @pytest.mark.parametrize(
