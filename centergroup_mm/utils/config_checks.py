@@ -37,8 +37,8 @@ NOT_READ = frozenset(('codec', 'vis_backends', 'cfg', 'metainfo', 'preprocess_cf
 PLAIN = {
     'test_cfg': _words(
         'flip_test flip_mode shift_heatmap multiscale_test score_thr nms_thr fp16 type '
-        'output_heatmaps output_attention output_keypoint_indices align_corners restore_heatmap_size '
-        'flip_direction aug_scales'
+        'output_heatmaps output_attention output_keypoint_indices align_corners '
+        'restore_heatmap_size flip_direction aug_scales'
     ),
     'env_cfg': _words('cudnn_benchmark mp_cfg dist_cfg resource_limit'),
     'mp_cfg': _words('mp_start_method opencv_num_threads'),
