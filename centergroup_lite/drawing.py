@@ -37,7 +37,7 @@ def draw_poses(
     Returns:
         [scale H x scale W x 3] uint8.
     """
-    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    canvas = scaled(image, scale, cv2.INTER_CUBIC)
     width = max(1, round(min(canvas.shape[:2]) / 200))
     for index, (points, shown) in enumerate(zip(keypoints * scale, visible, strict=True)):
         color = person_color(index)
@@ -56,6 +56,18 @@ def draw_poses(
                 canvas, title, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, color, stroke, cv2.LINE_AA
             )
     return canvas
+
+
+def scaled(image: np.ndarray, scale: float, interpolation: int) -> np.ndarray:
+    """Scale an image, so that both sides keep at least one pixel.
+
+    Args:
+        image: [H x W x 3] uint8.
+        scale: of both sides.
+        interpolation: OpenCV's number of it.
+    """
+    size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+    return cv2.resize(image, size, interpolation=interpolation)
 
 
 def montage(images: Sequence[np.ndarray], columns: int, gap: int = 6) -> np.ndarray:

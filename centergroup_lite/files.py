@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UserError
+
+#: a disk with less than so many free bytes is full
+NO_SPACE = 2**16
 
 
 def check_target(path: str | Path, overwrite: bool) -> None:
@@ -70,6 +74,10 @@ def write_whole(path: str | Path) -> Iterator[Path]:
             _flush(partial)
             os.replace(partial, path)
             _flush(path.parent)
+        except (OSError, RuntimeError) as error:
+            if shutil.disk_usage(path.parent).free < NO_SPACE:  # what torch and OpenCV do not say
+                raise OSError('no space left on the disk') from error
+            raise
         finally:
             partial.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: how torch reports a failed write

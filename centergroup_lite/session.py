@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from .drawing import draw_poses
 from .errors import UserError
-from .files import write_whole
+from .files import check_folder, write_whole
 from .poses import Poses, Predictor
 from .results import CocoWriter, CsvWriter, JsonWriter, Writer
 from .sources import DRAWN, Source, Unreadable, Video, VideoSink, read_image
@@ -75,6 +75,7 @@ class Plan(NamedTuple):
         for source in sources:
             targets += [self.drawing_of(source)] if self.draw else []
             targets += [self.json_of(source)] if 'json' in self.formats else []
+        check_folder('--out', self.out)
         own = {source.path.resolve() for source in sources}
         for path in targets:
             if path.resolve() in own:

@@ -18,7 +18,7 @@ import torch
 from centergroup_mm.checkpoints.load import check_checkpoint, is_finite
 from centergroup_mm.utils import cli
 from centergroup_mm.utils.errors import UserError, run_tool
-from centergroup_mm.utils.files import check_target, write_whole
+from centergroup_mm.utils.files import check_target, check_writable, write_whole
 
 
 def publish(checkpoint: dict, half: bool) -> dict:
@@ -60,6 +60,7 @@ def main() -> None:
     args = parse_args()
     source, target = Path(args.source), Path(args.target)
     check_target(target, args.overwrite)
+    check_writable(target)
     checkpoint = check_checkpoint(str(source))
     if 'state_dict' not in checkpoint:
         raise UserError(f'{source}: not a training checkpoint, it holds no state_dict')

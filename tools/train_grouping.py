@@ -28,7 +28,7 @@ from centergroup_mm.engine.grouping_trainer import set_standardization, train_gr
 from centergroup_mm.engine.proposal_cache import cache_views
 from centergroup_mm.utils import checks, cli
 from centergroup_mm.utils.errors import UserError, run_tool
-from centergroup_mm.utils.files import check_target, write_whole
+from centergroup_mm.utils.files import check_target, check_writable, write_whole
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,6 +59,7 @@ def main() -> None:
     """Cache, train, write."""
     args = parse_args()
     check_target(args.out, args.overwrite)
+    check_writable(args.out)
     cfg = checks.load_config(args.config)
     cli.apply_options(cfg, args.cfg_options)
     if cfg.model.head.get('type') != 'PointCenterGroupHead':

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..utils.checks import load_config
 from ..utils.errors import UserError
-from ..utils.files import check_target, write_whole
+from ..utils.files import check_target, check_writable, write_whole
 from .convert import KINDS, Conversion, convert, split_content
 from .foreign import load_foreign
 from .movenet import convert_movenet
@@ -58,6 +58,7 @@ def convert_file(source: str, target: str, config: str, overwrite: bool = False)
     if path.exists() and path.resolve() == Path(source).expanduser().resolve():
         raise UserError(f'{target} is the checkpoint to convert: name another file to write')
     check_target(path, overwrite)
+    check_writable(path)
     cfg = load_config(config)
     if Path(source).suffix == '.json':
         result = convert_movenet(source, _build(cfg, config), config)

@@ -25,7 +25,7 @@ from ..inference import load_model
 from ..models.heads import CenterGroupHead, PointCenterGroupHead
 from ..utils import cli
 from ..utils.errors import UserError
-from ..utils.files import check_target, write_whole
+from ..utils.files import check_target, check_writable, write_whole
 from ..visualization import CenterGroupVisualizer
 from ..visualization.explanation_page import render_page
 
@@ -73,6 +73,7 @@ def main() -> None:
     targets = [out, *([Path(args.picture)] if args.picture else [])]
     for target in targets:
         check_target(target, args.overwrite)
+        check_writable(target)
     if args.picture and targets[1].suffix.lower() not in ('.png', '.jpg', '.jpeg'):
         raise UserError(f'--picture {args.picture}: name a .png or .jpg file')
     try:

@@ -12,7 +12,7 @@ import torch
 from mmengine.utils import digit_version
 
 from ..utils.errors import UserError
-from ..utils.files import check_target, write_whole
+from ..utils.files import check_target, check_writable, write_whole
 from .graph import InferenceGraph
 from .load import example_inputs
 
@@ -107,6 +107,7 @@ def check_export(path: str | Path, overwrite: bool) -> None:
     if not CAN_WRITE_ONNX:
         raise UserError(f'ONNX needs torch 2.7 or newer, this is {torch.__version__}')
     check_target(path, overwrite)
+    check_writable(path)
 
 
 def _stable_sort(values: Any, stable: bool = True, dim: int = -1, descending: bool = False) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,5 +37,7 @@ def describe(error: Exception) -> str:
     if frames:
         path = Path(frames[-1].filename)
         place = f', in {"/".join(path.parts[-2:])}, line {frames[-1].lineno}'
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f'no space left on the disk of {error.filename or "the work dir"}'
     text = ' '.join(message_of(error).split())[-300:] or 'no message'
     return f'{type(error).__name__}: {text}{place}; {SHOW}=1 shows all of it'

@@ -12,6 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from centergroup_lite.drawing import scaled
+
 from ..models.grouping.explanation import Explanation
 from .poses import person_color
 
@@ -43,7 +45,7 @@ def render_page(
         side: larger images are shown with this long side in pixels.
     """
     scale = min(1.0, side / max(image.shape[:2]))
-    shown = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    shown = scaled(image, scale, cv2.INTER_AREA)
     data = page_data(found, scale, names, links, score_thr, visible_thr)
     data['size'] = [shown.shape[1], shown.shape[0]]
     encoded = base64.b64encode(cv2.imencode('.jpg', shown)[1].tobytes()).decode()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..grouping import GroupingOutput, Proposals
 from ..grouping.pose_similarity import AREA_OF_BOX
+from .normalizer import mean_where
 
 
 class PersonTargets(NamedTuple):
@@ -62,12 +63,6 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
     """Binary focal loss without class weights (Lin et al. 2017), element by element."""
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
     return (1 - torch.exp(-cross_entropy)) ** gamma * cross_entropy
-
-
-def mean_where(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the entries of ``mask``; zero, with a gradient path, where there are none."""
-    mask = mask.expand_as(values)
-    return torch.where(mask, values, torch.zeros_like(values)).sum() / mask.sum().clamp(min=1)
 
 
 @MODELS.register_module()

@@ -10,6 +10,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from ..grouping.one_shot import MoveNetMaps
+from .normalizer import normalizer
 
 #: average share of a box that the person covers, to estimate its area
 BOX_FILL = 0.53
@@ -129,7 +130,7 @@ class MoveNetLoss(nn.Module):
         unlabeled = (logits.detach().sigmoid() > 0.1) & (targets < 0.05)
         weights = torch.where(unlabeled, self.unlabeled_weight, 1.0) * mask
         total = penalty_reduced_focal_loss(logits, targets, weights)
-        return total / (targets >= 1).sum().clamp(min=1)
+        return total / normalizer((targets >= 1).sum())
 
     def center_losses(
         self, maps: MoveNetMaps, image: Tensor, joints: Tensor, visible: Tensor, boxes: Tensor
@@ -150,7 +151,8 @@ class MoveNetLoss(nn.Module):
         size = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
         scale = (BOX_FILL * size.prod(-1)).sqrt()[:, None]  # [N x 1]
         forgiven = 2 * self.sigmas * scale + 0.3  # [N x K], a third of a cell at least
-        number, persons = visible.sum().clamp(min=1), max(len(boxes), 1)
+        number = normalizer(visible.sum())
+        persons = normalizer(visible.new_tensor(float(len(boxes))))
         regress = box = 0.0
         for cells in self.cells_to_learn(maps.center, image, image * 0, middle):
             told = _values_at(maps.kpt_regress, image, cells).unflatten(-1, (-1, 2)).flip(-1)
@@ -179,7 +181,7 @@ class MoveNetLoss(nn.Module):
             x, y = cells.unbind(-1)
             told = offsets[image, kind, :, y, x].flip(-1)
             total = total + F.smooth_l1_loss(told + cells, joints, reduction='sum', beta=0.3)
-        return total / 2 / max(len(joints), 1)
+        return total / 2 / normalizer(visible.new_tensor(float(len(joints))))
 
     @torch.no_grad()
     def cells_to_learn(

@@ -13,7 +13,7 @@ from ..grouping.candidate_attention import Candidates
 from ..grouping.point_proposals import CenterPeaks, KeypointPeaks
 from ..grouping.pose_decoder import PoseEstimate
 from ..grouping.pose_similarity import pose_similarity
-from .centergroup_loss import mean_where
+from .normalizer import mean_where
 
 
 class Persons(NamedTuple):

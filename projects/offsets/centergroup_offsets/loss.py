@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from centergroup_mm.models.losses.centergroup_loss import mean_where
+from centergroup_mm.models.losses.normalizer import mean_where
 
 
 @MODELS.register_module()

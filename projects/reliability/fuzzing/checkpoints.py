@@ -91,7 +91,9 @@ def case(rng: random.Random, material: Material) -> Case:
         title = rng.choice(sorted(FORMATS))
         content = torch.load(material.weights, weights_only=True)
         data = FORMATS[title](content)
-    good = kind == 'format' and title in GOOD_FORMATS and way not in ('resume', 'convert')
+    good = (
+        kind == 'format' and title in GOOD_FORMATS and way not in ('resume', 'convert', 'publish')
+    )
 
     def run(folder: Path) -> None:
         path = folder / 'damaged.pth'
