@@ -12,6 +12,9 @@ import numpy as np
 from .errors import UserError
 from .poses import Poses
 
+#: how a tensor of an ONNX file says that its values are in another file: the key ``location``
+EXTERNAL = b'\x0a\x08location\x12'
+
 
 def resize(
     image: np.ndarray, short_side: int, factor: int
@@ -97,6 +100,11 @@ class OnnxPredictor:
             raise UserError('onnxruntime is missing: pip install onnxruntime') from error
         if not Path(path).is_file():
             raise UserError(f'{path} not found: write it with centergroup export')
+        if EXTERNAL in Path(path).read_bytes():
+            raise UserError(
+                f'{path} takes values from other files, which could be any: files of centergroup '
+                'export hold all of their own'
+            )
         kind, _, number = device.partition(':')
         if kind == 'auto':
             kind = 'cuda' if 'CUDAExecutionProvider' in providers(onnxruntime) else 'cpu'
