@@ -1,0 +1,70 @@
+"""The rows of the study: which config stands for which backbone or method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).resolve().parents[1]
+ROOT = PROJECT.parents[2]
+
+
+class Row(NamedTuple):
+    """One line of a table.
+
+    Attributes:
+        name: of the row on the command line and in file names.
+        title: what the table calls it.
+        config: path of its config.
+        studies: ``backbones`` (row 4 of the evidence), ``methods`` (row 5), or both.
+    """
+
+    name: str
+    title: str
+    config: Path
+    studies: tuple[str, ...]
+
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row(
+            'hrnet',
+            'CenterGroup, HRNet',
+            ROOT / 'configs' / 'centergroup_tiny_synthetic.py',
+            ('backbones', 'methods'),
+        ),
+        Row(
+            'litehrnet',
+            'CenterGroup, LiteHRNet',
+            PROJECT / 'configs' / 'litehrnet.py',
+            ('backbones',),
+        ),
+        Row(
+            'cspnext',
+            'CenterGroup, CSPNeXt and PAFPN',
+            PROJECT / 'configs' / 'cspnext_pafpn.py',
+            ('backbones',),
+        ),
+        Row(
+            'resnet18',
+            'CenterGroup, ResNet-18 and deconvolutions',
+            PROJECT / 'configs' / 'resnet18_deconv.py',
+            ('backbones',),
+        ),
+        Row(
+            'ae',
+            'associative embedding',
+            PROJECT / 'configs' / 'associative_embedding.py',
+            ('methods',),
+        ),
+        Row(
+            'offsets',
+            'offsets and keypoint matching',
+            ROOT / 'projects' / 'offsets' / 'configs' / 'offsets_tiny_synthetic.py',
+            ('methods',),
+        ),
+        Row('dekr', 'DEKR', PROJECT / 'configs' / 'dekr.py', ('methods',)),
+        Row('cid', 'CID', PROJECT / 'configs' / 'cid.py', ('methods',)),
+    )
+}

@@ -1,0 +1,221 @@
+"""Trains and evaluates one row with one seed, and writes what came out and what was run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mmengine
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from centergroup_mm.checkpoints.resume import prepare_resume
+from centergroup_mm.evaluation.average_precision import coco_numbers
+from centergroup_mm.utils import cli
+from centergroup_mm.utils.files import write_whole
+from centergroup_mm.version import __version__
+
+from .rows import ROOT, ROWS
+
+#: people with keypoints in an image, bounds included, by which AP is told apart
+GROUPS = {'1-2': (1, 2), '3-4': (3, 4), '5-6': (5, 6)}
+
+
+class Settings(NamedTuple):
+    """What all rows have in common.
+
+    Attributes:
+        out: folder of everything that is written; ``data/`` holds the scenes.
+        iterations: of each training.
+        batch_size: images in each.
+    """
+
+    out: Path
+    iterations: int
+    batch_size: int
+
+    def work_dir(self, name: str, seed: int) -> Path:
+        """Folder of logs and checkpoints of a training."""
+        return self.out / 'work' / f'{name}_seed{seed}'
+
+    def result(self, name: str, seed: int) -> Path:
+        """File of the numbers of a training."""
+        return self.out / 'results' / f'{name}_seed{seed}.json'
+
+
+def configure(name: str, seed: int, settings: Settings) -> Config:
+    """The config of a row with data, length, batch and seed of the study."""
+    cfg = Config.fromfile(ROWS[name].config, format_python_code=False)  # which takes long
+    for kind, loader in (('train', cfg.train_dataloader), ('val', cfg.test_dataloader)):
+        loader.dataset.update(
+            data_root=f'{settings.out}/data/{kind}/',
+            ann_file='person_keypoints.json',
+            data_prefix=dict(img='images/'),
+        )
+    cfg.train_dataloader.batch_size = settings.batch_size
+    # Copying all annotations into each training sample takes half of the time of loading.
+    cfg.train_dataloader.dataset.pipeline[-1].meta_keys = ('img_id', 'img_path')
+    work_dir = settings.work_dir(name, seed)
+    cfg.test_evaluator.update(
+        ann_file=f'{settings.out}/data/val/person_keypoints.json',
+        outfile_prefix=str(work_dir / 'found'),
+    )
+    # Evaluated once, at the end.
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    iterations = settings.iterations
+    warm_up = max(1, min(50, iterations // 10))
+    first, second = cfg.param_scheduler
+    first.end = second.begin = warm_up
+    second.end, second.T_max = iterations, max(1, iterations - warm_up)
+    cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations)
+    cfg.default_hooks.checkpoint.update(interval=max(1, iterations // 4), max_keep_ckpts=1)
+    cfg.update(
+        work_dir=str(work_dir),
+        experiment_name=f'{name}_seed{seed}',
+        randomness=dict(seed=seed),
+        log_level='WARNING',
+        resume=True,
+    )
+    return cfg
+
+
+def train(name: str, seed: int, settings: Settings) -> None:
+    """Train, or go on training, then evaluate and write the result.
+
+    Args:
+        name: of the row.
+        seed: of weights, order of the scenes and augmentation.
+        settings: of the study.
+    """
+    torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', 1)))
+    cfg = configure(name, seed, settings)
+    prepare_resume(cfg)
+    cli.prepare_run(cfg)
+    runner = Runner.from_cfg(cfg)
+    begun, clock = runner.iter, time.time()
+    model = runner.train()
+    seconds = time.time() - clock
+    done = settings.iterations - begun
+    runner.test()
+    found = json.loads((settings.work_dir(name, seed) / 'found.keypoints.json').read_text())
+    result = dict(
+        row=name,
+        title=ROWS[name].title,
+        seed=seed,
+        **accuracy(settings, found, runner.test_dataloader.dataset.metainfo['sigmas'].tolist()),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        # of this part of a training that was interrupted
+        training=dict(seconds=round(seconds, 1), iterations=done),
+        run=what_was_run(settings, cfg),
+    )
+    write_json(settings.result(name, seed), result)
+    kept = settings.out / 'predictions' / f'{name}_seed{seed}.json.gz'
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(kept) as partial, gzip.open(partial, 'wt') as file:
+        json.dump(slim(found), file)
+
+
+def slim(found: list[dict]) -> list[dict]:
+    """COCO results with what the evaluation reads, coordinates to a tenth of a pixel."""
+    return [
+        dict(
+            image_id=entry['image_id'],
+            category_id=entry['category_id'],
+            score=entry['score'],
+            keypoints=[round(value, 1) for value in entry['keypoints']],
+        )
+        for entry in found
+    ]
+
+
+def accuracy(settings: Settings, found: list[dict], sigmas: list[float]) -> dict[str, Any]:
+    """AP over all validation scenes and by the number of people with keypoints.
+
+    Args:
+        settings: of the study.
+        found: COCO results.
+        sigmas: keypoint standard deviations.
+    """
+    ann_file = settings.out / 'data' / 'val' / 'person_keypoints.json'
+    content = json.loads(ann_file.read_text())
+    people = {image['id']: 0 for image in content['images']}
+    for entry in content['annotations']:
+        people[entry['image_id']] += not entry['iscrowd'] and entry['num_keypoints'] > 0
+    numbers = coco_numbers(ann_file, found, list(people), sigmas)
+    groups = {}
+    for label, (low, high) in GROUPS.items():
+        chosen = [image for image, number in people.items() if low <= number <= high]
+        value = coco_numbers(ann_file, found, chosen, sigmas)['AP'] if chosen else float('nan')
+        groups[label] = dict(ap=rounded(value), images=len(chosen))
+    return dict(
+        ap=rounded(numbers['AP']),
+        ap50=rounded(numbers['AP50']),
+        ar=rounded(numbers['AR']),
+        ap_by_people=groups,
+    )
+
+
+def rounded(value: float) -> float | None:
+    """Four digits; None, as JSON has no nan, where there is no number."""
+    return None if value != value else round(float(value), 4)
+
+
+def what_was_run(settings: Settings, cfg: Config) -> dict[str, Any]:
+    """Version, commit, data, schedule and machine, for the file of a result."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    manifests = {
+        kind: json.loads((settings.out / 'data' / kind / 'manifest.json').read_text())
+        for kind in ('train', 'val')
+    }
+    return dict(
+        version=__version__,
+        commit=commit(),
+        config=str(Path(cfg.filename).resolve().relative_to(ROOT)),
+        data=manifests,
+        iterations=settings.iterations,
+        batch_size=settings.batch_size,
+        optimizer=dict(cfg.optim_wrapper.optimizer),
+        processor=processor(),
+        gpu=gpu,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        mmengine=mmengine.__version__,
+    )
+
+
+def commit() -> str | None:
+    """The commit of this clone; of a copy without history what CENTERGROUP_COMMIT says."""
+    try:
+        done = subprocess.run(
+            ['git', '-C', str(ROOT), 'describe', '--always', '--dirty'],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return os.environ.get('CENTERGROUP_COMMIT')
+
+
+def processor() -> str:
+    """Name of the processor."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + '\n')
