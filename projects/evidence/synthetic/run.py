@@ -54,6 +54,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--timed-images', type=int, default=30, help='scenes to time at the end; 0: no timing'
     )
+    parser.add_argument(
+        '--stop-after',
+        type=float,
+        default=float('inf'),
+        metavar='SECONDS',
+        help='stop trainings that still run then; the next call resumes them',
+    )
     args = parser.parse_args()
     if min(args.iterations, args.batch_size, args.num_train, args.num_val, args.jobs) < 1:
         parser.error('--iterations, --batch-size, --num-train, --num-val and --jobs start at 1')
@@ -106,7 +113,8 @@ def reason(log: Path) -> str:
 class Pool:
     """Processes that begin afresh, so that none shares a GPU context or a crash with another."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop_after: float) -> None:
+        self.stop_after = stop_after
         self.context = multiprocessing.get_context('spawn')
         self.alive: dict[str, tuple] = {}
         self.failed: list[str] = []
@@ -118,9 +126,18 @@ class Pool:
         process.start()
         self.alive[label] = (process, log)
 
+    def is_late(self) -> bool:
+        """Whether the time for trainings is over."""
+        return time.time() - self.begun > self.stop_after
+
     def collect(self, most: int) -> None:
         """Wait until fewer than ``most`` processes live, and tell how the others ended."""
+        stopped = False
         while len(self.alive) >= most:
+            if self.is_late() and not stopped:
+                stopped = True
+                for process, _ in self.alive.values():
+                    process.terminate()  # which saves a checkpoint first
             for label, (process, log) in list(self.alive.items()):
                 if process.is_alive():
                     continue
@@ -163,7 +180,7 @@ def main() -> int:
             out / 'results' / f'{row}_seed{seed}.json', args.iterations, args.batch_size
         )
     ]
-    pool = Pool()
+    pool = Pool(args.stop_after)
     numbers = dict(train=args.num_train, val=args.num_val)
     pool.start('scenes', 'draw', out / 'work' / 'scenes.log', out, numbers, os.cpu_count() or 1)
     pool.collect(1)
@@ -175,9 +192,13 @@ def main() -> int:
     settings = Settings(out, args.iterations, args.batch_size)
     for row, seed in jobs:
         pool.collect(args.jobs)
+        if pool.is_late():
+            pool.failed.append(f'{row}, seed {seed} (not begun)')
+            continue
         log = settings.work_dir(row, seed) / 'log'
         pool.start(f'{row}, seed {seed}', 'train', log, row, seed, settings)
     pool.collect(1)
+    pool.stop_after = float('inf')
     if args.timed_images:
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
         given = (args.rows, args.seeds[0], settings, args.timed_images)

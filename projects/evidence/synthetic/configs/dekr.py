@@ -58,6 +58,8 @@ train_pipeline = [
     if step.type not in ('BottomupPaddingMask', 'CrowdHeatmapMask')
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+# MMPose's flip test cannot read maps in channels-last layout.
+custom_hooks = []
 # The head predicts one image at a time.
 val_dataloader = dict(batch_size=1)
 test_dataloader = val_dataloader
