@@ -12,7 +12,8 @@ r"""Evaluate a pose model. Takes the arguments of MMPose's own tools/test.py.
         model.test_cfg.flip_test=False test_dataloader.dataset.data_root=/data/coco \
         test_evaluator.ann_file=/data/coco/annotations/person_keypoints_val2017.json
 
-Logs go to work_dirs/CONFIG_NAME, or to --work-dir.
+Logs go to work_dirs/CONFIG_NAME, or to --work-dir. For a converted checkpoint whose number others
+have published, that number is printed beside the one of this run.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ..utils.errors import UserError
 from ..utils.files import check_writable
 from ..utils.fusing import fuse_for_inference
 from ..utils.setup_errors import setting_up
+from ..zoo.published import find_published
 
 
 class SaveMetricHook(Hook):
@@ -102,8 +104,9 @@ def main() -> None:
     """Check what the run needs, then test."""
     args = parse_args()
     cfg = configure(args)
+    meta = {}
     if not checks.is_remote(cfg.load_from):
-        check_checkpoint(cfg.load_from)
+        meta = check_checkpoint(cfg.load_from).get('meta') or {}
     with setting_up(cfg.filename):
         checks.check_scales(cfg, ('test_dataloader',))
         checks.check_data(cfg, ('test_dataloader',))
@@ -114,5 +117,22 @@ def main() -> None:
     if args.out:
         runner.register_hook(SaveMetricHook(args.out), 'LOWEST')
     with settings_at_fault(runner, cfg.filename):
-        runner.test()
+        metrics = runner.test()
+    changed = any(key.startswith('model.') for key in args.cfg_options or {})
+    if runner.rank == 0 and not changed:
+        report_published(runner, meta, metrics)
     cli.leave_group()
+
+
+def report_published(runner: Runner, meta: dict, metrics: dict[str, float]) -> None:
+    """Print what others have published for this config and checkpoint, if that is certain.
+
+    Args:
+        runner: after the test.
+        meta: of the checkpoint.
+        metrics: what the test gave.
+    """
+    dataset = runner.test_dataloader.dataset
+    published = find_published(runner.cfg.filename, meta, getattr(dataset, 'ann_file', None))
+    if published is not None:
+        print(published.compare(metrics, len(dataset)))

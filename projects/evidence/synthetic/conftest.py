@@ -1,0 +1,4 @@
+"""Lets the tests find the project's modules.
+
+pytest puts the folder of this file, which is no package, on the path.
+"""

@@ -1,0 +1,120 @@
+"""Every config of the study builds, learns one step and predicts; a study can go on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from crowd_study.rows import PROJECT, ROWS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS, MODELS
+
+from centergroup_mm.synthetic import write_dataset
+
+SIDE = 96
+
+
+@pytest.fixture(scope='module')
+def scenes(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('crowds')
+    write_dataset(folder, 'demo', 2, 3, (SIDE, SIDE), progress=False)
+    return folder
+
+
+def small(name: str, scenes: Path) -> Config:
+    """The config of a row for two scenes of 96 pixels."""
+    cfg = Config.fromfile(ROWS[name].config, format_python_code=False)  # which takes long
+
+    def shrink(part) -> None:
+        if isinstance(part, dict):
+            if 'input_size' in part:
+                part.input_size = (SIDE, SIDE)
+            if 'heatmap_size' in part:
+                part.heatmap_size = (SIDE // 4, SIDE // 4)
+            part = list(part.values())
+        if isinstance(part, (list, tuple)):
+            for value in part:
+                shrink(value)
+
+    shrink(cfg.model)
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        shrink(loader)
+        loader.dataset.update(
+            data_root='', ann_file=str(scenes / 'person_keypoints.json'),
+            data_prefix=dict(img=str(scenes / 'images')),
+        )  # fmt: skip
+    return cfg
+
+
+@pytest.mark.parametrize('name', list(ROWS))
+def test_a_row_learns_one_step_and_predicts(name, scenes):
+    init_default_scope('mmpose')
+    torch.manual_seed(0)
+    np.random.seed(0)
+    cfg = small(name, scenes)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    model.train()
+    batch = model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), True)
+    before = {key: value.detach().clone() for key, value in model.named_parameters()}
+    total, losses = model.parse_losses(model.loss(**batch))
+    total.backward()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer.step()
+    assert len(losses) > 1 and torch.isfinite(total) and total > 0
+    moved = [key for key, value in model.named_parameters() if not torch.equal(value, before[key])]
+    assert any(key.startswith('backbone') for key in moved)
+    assert any(key.startswith('head') for key in moved)
+
+    model.eval()
+    sample = DATASETS.build(cfg.test_dataloader.dataset)[0]
+    with torch.no_grad():
+        found = model.test_step(pseudo_collate([sample]))[0].pred_instances
+    assert found.keypoints.shape[1:] == (17, 2) and np.isfinite(found.keypoints).all()
+
+
+def test_backbones_differ_in_backbone_and_neck_alone():
+    reference = Config.fromfile(ROWS['hrnet'].config, format_python_code=False)
+    for row in ROWS.values():
+        if row.studies != ('backbones',):
+            continue
+        cfg = Config.fromfile(row.config, format_python_code=False)
+        for key, value in reference.model.items():
+            assert key == 'backbone' or cfg.model[key] == value, (row.name, key)
+        for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg'):
+            assert cfg[key] == reference[key], (row.name, key)
+
+
+def test_methods_share_backbone_data_and_schedule():
+    reference = Config.fromfile(ROWS['hrnet'].config, format_python_code=False)
+    for row in ROWS.values():
+        if 'methods' not in row.studies:
+            continue
+        cfg = Config.fromfile(row.config, format_python_code=False)
+        for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
+            assert cfg[key] == reference[key], (row.name, key)
+        assert cfg.train_dataloader.batch_size == reference.train_dataloader.batch_size
+        stage = cfg.model.backbone.extra.stage4
+        stage.pop('multiscale_output', None)
+        assert cfg.model.backbone == reference.model.backbone, row.name
+
+
+def test_a_finished_row_is_not_run_again(tmp_path):
+    """The command finds its results; it refuses to mix lengths of training."""
+    out = tmp_path / 'out'
+    (out / 'results').mkdir(parents=True)
+    run = dict(iterations=5, batch_size=2)
+    (out / 'results' / 'cid_seed0.json').write_text(json.dumps(dict(run=run)))
+    command = [sys.executable, str(PROJECT / 'run.py'), '--rows', 'cid', '--seeds', '0']
+    command += ['--batch-size', '2', '--out', str(out), '--iterations', '6']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith('or another --out') and 'Traceback' not in done.stderr
