@@ -28,7 +28,7 @@ for folder in (PROJECT.parents[2], PROJECT):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from crowd_study.rows import ROWS  # noqa: E402
+from crowd_study.rows import ROWS, Settings  # noqa: E402
 
 #: seeds of the scenes; those of trainings say nothing about the data
 DATA_SEEDS = dict(train=0, val=1)
@@ -186,8 +186,6 @@ def main() -> int:
     pool.collect(1)
     if pool.failed:
         return 1
-
-    from crowd_study.training import Settings
 
     settings = Settings(out, args.iterations, args.batch_size)
     for row, seed in jobs:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import sys
 
+import centergroup_mm  # noqa: F401  (fills the gaps of mmcv-lite before mmpose.models)
+
+# isort: split
 import torch
 from mmpose.models.heads.hybrid_heads import dekr_head
 from torch import Tensor, nn

@@ -25,6 +25,28 @@ class Row(NamedTuple):
     studies: tuple[str, ...]
 
 
+class Settings(NamedTuple):
+    """What all rows have in common.
+
+    Attributes:
+        out: folder of everything that is written; ``data/`` holds the scenes.
+        iterations: of each training.
+        batch_size: images in each.
+    """
+
+    out: Path
+    iterations: int
+    batch_size: int
+
+    def work_dir(self, name: str, seed: int) -> Path:
+        """Folder of logs and checkpoints of a training."""
+        return self.out / 'work' / f'{name}_seed{seed}'
+
+    def result(self, name: str, seed: int) -> Path:
+        """File of the numbers of a training."""
+        return self.out / 'results' / f'{name}_seed{seed}.json'
+
+
 ROWS = {
     row.name: row
     for row in (

@@ -15,7 +15,8 @@ from torch import nn
 
 from centergroup_mm.checkpoints.resume import find_resumable
 
-from .training import Settings, configure, processor, write_json
+from .rows import Settings
+from .training import configure, processor, write_json
 
 
 def measure(names: list[str], seed: int, settings: Settings, images: int, threads: int = 1) -> None:
@@ -44,8 +45,10 @@ def measure(names: list[str], seed: int, settings: Settings, images: int, thread
         load_checkpoint(models[name], checkpoint, map_location='cpu')
         models[name].eval()
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    if not models:  # the checkpoints of finished rows may be gone
+        return
     taken: dict[str, list[float]] = {name: [] for name in models}
-    for number in range(min(images + 3, len(dataset)) if models else 0):
+    for number in range(min(images + 3, len(dataset))):
         batch = pseudo_collate([dataset[number]])
         for name, model in models.items():
             clock = time.perf_counter()

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import mmengine
 import torch
@@ -22,32 +22,10 @@ from centergroup_mm.utils import cli
 from centergroup_mm.utils.files import write_whole
 from centergroup_mm.version import __version__
 
-from .rows import ROOT, ROWS
+from .rows import ROOT, ROWS, Settings
 
 #: people with keypoints in an image, bounds included, by which AP is told apart
 GROUPS = {'1-2': (1, 2), '3-4': (3, 4), '5-6': (5, 6)}
-
-
-class Settings(NamedTuple):
-    """What all rows have in common.
-
-    Attributes:
-        out: folder of everything that is written; ``data/`` holds the scenes.
-        iterations: of each training.
-        batch_size: images in each.
-    """
-
-    out: Path
-    iterations: int
-    batch_size: int
-
-    def work_dir(self, name: str, seed: int) -> Path:
-        """Folder of logs and checkpoints of a training."""
-        return self.out / 'work' / f'{name}_seed{seed}'
-
-    def result(self, name: str, seed: int) -> Path:
-        """File of the numbers of a training."""
-        return self.out / 'results' / f'{name}_seed{seed}.json'
 
 
 def configure(name: str, seed: int, settings: Settings) -> Config:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import centergroup_mm  # noqa: F401  (fills the gaps of mmcv-lite before mmpose.models)
 import pytest
 import torch
 from crowd_study.deform_conv import DeformConv2d
