@@ -88,6 +88,14 @@ ELSEWHERE = {
         'tests/engine/hooks/test_resuming.py'
         '::test_a_kill_between_a_checkpoint_and_its_name_is_repaired'
     ),
+    'python projects/evidence/synthetic/run.py --rows hrnet cid --seeds 0 --iterations 200': (
+        'projects/evidence/synthetic/tests/test_crowd_study.py::test_a_study_trains_and_goes_on'
+    ),
+    'python projects/evidence/synthetic/report.py projects/evidence/synthetic/results --readme '
+    'projects/evidence/synthetic/README.md --plot projects/evidence/synthetic/results/ap.png': (
+        'projects/evidence/synthetic/tests/test_crowd_study.py'
+        '::test_the_report_puts_its_table_into_a_page'
+    ),
 }
 
 

@@ -183,3 +183,22 @@ def test_the_report_puts_its_table_into_a_page(tmp_path, capsys, monkeypatch):
     assert '| 2 | .450 ± .071 | .800 ± .000 |' in line and '+0.100 (-0.020 to +0.200)' in line
     assert cv2.imread(str(picture)) is not None
     assert capsys.readouterr().out.strip() in text
+
+
+@pytest.mark.slow
+def test_a_study_trains_and_goes_on(tmp_path):
+    out = tmp_path / 'out'
+    command = [sys.executable, str(PROJECT / 'run.py'), '--rows', 'offsets', '--seeds', '0']
+    command += ['--iterations', '2', '--batch-size', '2', '--num-train', '4', '--num-val', '2']
+    command += ['--timed-images', '1', '--out', str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    path = out / 'results' / 'offsets_seed0.json'
+    result = json.loads(path.read_text())
+    assert result['run']['iterations'] == 2 and 0 <= result['ap'] <= result['ap50'] <= 1
+    times = json.loads((out / 'results' / 'milliseconds.json').read_text())
+    assert times['median']['offsets'] > 0
+    written = path.stat().st_mtime_ns
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0 and 'offsets, seed 0' not in again.stdout
+    assert path.stat().st_mtime_ns == written
