@@ -2,8 +2,8 @@
 
     python projects/evidence/synthetic/report.py projects/evidence/synthetic/results
 
-prints the tables in Markdown, and with --readme puts them between the marks of a README. With
---compare OUT, the folder of a whole study, the intervals of the differences are computed first and
+prints the tables in Markdown, with --readme puts them between the marks of a page, and draws
+RESULTS/ap.png. With --compare OUT, the folder of a whole study, the intervals of the differences are computed first and
 written to RESULTS/differences.json.
 """
 
@@ -36,7 +36,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('results', help='folder of the JSON files')
     parser.add_argument('--compare', metavar='OUT', help='folder with predictions/ and data/val/')
     parser.add_argument('--readme', help='page to put the tables into')
-    parser.add_argument('--plot', help='picture to write')
     return parser.parse_args()
 
 
@@ -113,7 +112,7 @@ def what_was_run(results: dict[str, list[dict]], times: dict) -> str:
     return text
 
 
-def plot(results: dict[str, list[dict]], path: str) -> None:
+def plot(results: dict[str, list[dict]], path: Path) -> None:
     """AP of every seed, and AP by the number of people, one panel for each study."""
     import matplotlib
 
@@ -180,8 +179,7 @@ def main() -> None:
     print(text)
     if args.readme:
         insert(Path(args.readme), text)
-    if args.plot:
-        plot(results, args.plot)
+    plot(results, folder / 'ap.png')
 
 
 def fold(text: str, width: int = 100) -> str:

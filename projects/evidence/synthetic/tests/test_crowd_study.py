@@ -173,15 +173,14 @@ def test_the_report_puts_its_table_into_a_page(tmp_path, capsys, monkeypatch):
     (results / 'differences.json').write_text(json.dumps(dict(cid=gap)))
     page = tmp_path / 'page.md'
     page.write_text('before\n<!-- tables: begin -->\nold\n<!-- tables: end -->\nafter\n')
-    picture = tmp_path / 'ap.png'
-    words = ['report.py', str(results), '--readme', str(page), '--plot', str(picture)]
+    words = ['report.py', str(results), '--readme', str(page)]
     monkeypatch.setattr(sys, 'argv', words)
     runpy.run_path(str(PROJECT / 'report.py'), run_name='__main__')
     text = page.read_text()
     assert text.startswith('before\n') and text.endswith('after\n') and 'old' not in text
     line = next(line for line in text.splitlines() if line.startswith('| CID |'))
     assert '| 2 | .450 ± .071 | .800 ± .000 |' in line and '+0.100 (-0.020 to +0.200)' in line
-    assert cv2.imread(str(picture)) is not None
+    assert cv2.imread(str(results / 'ap.png')) is not None
     assert capsys.readouterr().out.strip() in text
 
 
