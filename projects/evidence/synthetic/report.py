@@ -3,8 +3,8 @@
     python projects/evidence/synthetic/report.py projects/evidence/synthetic/results
 
 prints the tables in Markdown, with --readme puts them between the marks of a page, and draws
-RESULTS/ap.png. With --compare OUT, the folder of a whole study, the intervals of the differences are computed first and
-written to RESULTS/differences.json.
+RESULTS/ap.png. With --compare OUT, the folder of a whole study, the intervals of the differences
+are computed first and written to RESULTS/differences.json.
 """
 
 from __future__ import annotations
