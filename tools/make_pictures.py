@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: the pictures, relative to the repository
 ROW, PANELS = 'centergroup_mm/zoo/photographs.jpg', 'docs/explain.jpg'
 HEIGHT = 400  # of the row of photographs, in pixels
-THRESHOLD = 0.3  # least score of a pose and of a keypoint, as `centergroup predict` has it
+#: least scores of poses and keypoints, as `centergroup predict` and `centergroup explain` have them
+THRESHOLD, VISIBLE, EXPLAINED = 0.3, 0.5, 0.3
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,7 +62,7 @@ def draw_row(images: list[np.ndarray]) -> np.ndarray:
     drawn = []
     for image in images:
         poses = predictor.find(image).best(THRESHOLD)
-        visible = poses.keypoint_scores >= THRESHOLD
+        visible = poses.keypoint_scores >= VISIBLE
         scale = HEIGHT / image.shape[0]
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         points = poses.keypoints * scale
@@ -73,7 +74,7 @@ def draw_panels(image: np.ndarray) -> np.ndarray:
     """What ``centergroup explain --picture`` draws of a photograph."""
     model = explain.load_explained(None, None, 'cpu')
     sample = explain.explain(model, image)
-    return explain.draw_panels(image, sample, model.dataset_meta, THRESHOLD, THRESHOLD)
+    return explain.draw_panels(image, sample, model.dataset_meta, THRESHOLD, EXPLAINED)
 
 
 def main() -> None:
