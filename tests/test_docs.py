@@ -131,7 +131,8 @@ def test_tools_take_the_arguments(words, monkeypatch):
         with contextlib.suppress(SystemExit):
             parse_args()
         assert printed.getvalue() == ''
-        monkeypatch.setattr(sys, 'argv', [words[0], '--help'])
+        action = words[1:2] if words[0] == 'centergroup data' else []
+        monkeypatch.setattr(sys, 'argv', [words[0], *action, '--help'])
         with pytest.raises(SystemExit):
             parse_args()
     # argparse would also take the beginning of a flag's name

@@ -12,6 +12,7 @@ import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
+import cv2
 import pytest
 from matplotlib import cbook
 
@@ -40,6 +41,8 @@ SLOW = {
     'centergroup test centergroup_small_synthetic centergroup_mm://centergroup_small_synthetic': (
         'coco/AP'
     ),
+    'centergroup test centergroup_small_synthetic centergroup_mm://centergroup_small_synthetic '
+    '--show-dir pictures --cfg-options model.test_cfg.output_attention=True': 'coco/AP',
     f'python tools/test.py {SMALL}': 'coco/AP',
     f'python tools/test.py {SMALL} --cfg-options test_cfg.fp16=True': 'coco/AP',
     f'python tools/draw_poses.py {SMALL} data/synthetic/full_val/images poses.jpg --num 6 '
@@ -55,6 +58,9 @@ SLOW = {
 }
 #: command -> the test that runs it, smaller, as file::name
 ELSEWHERE = {
+    'python projects/reliability/fuzz.py': (
+        'projects/reliability/tests/test_fuzz.py::test_a_few_cases_of_each_kind'
+    ),
     'python -m build': 'tests/test_wheel.py::test_the_wheel_is_whole',
     'python -m centergroup_lite': (
         'tests/lite/test_main.py::test_help_needs_no_torch_and_comes_within_a_second'
@@ -122,7 +128,7 @@ def is_covered(command: str) -> bool:
         return True
     if command in ELSEWHERE or any(known.startswith(f'{command} ') for known in RUN):
         return True  # or only the name of one that is run
-    if any(known.endswith('/') and command.startswith(known) for known in ELSEWHERE):
+    if any(known.endswith(('/', 'fuzz.py')) and command.startswith(known) for known in ELSEWHERE):
         return True
     return any(fnmatch(word, pattern) for word in command.split() for pattern in known_words())
 
@@ -173,6 +179,9 @@ def run(command: str, folder: Path, printed: str) -> None:
     done = run_tool(script, *rest, cwd=folder)
     assert done.status == (2 if printed == 'missing' else 0), done.output[-2000:]
     assert printed in done.output
+    if '--show-dir' in words:  # panels of keypoints, attention and poses, and no single pictures
+        drawn = [cv2.imread(str(path)) for path in (folder / 'pictures').iterdir()]
+        assert len(drawn) == 6 and all(min(image.shape[:2]) > 4 * 256 for image in drawn)
 
 
 @pytest.mark.parametrize('command', list(RUN))
