@@ -58,6 +58,10 @@ SLOW = {
 }
 #: command -> the test that runs it, smaller, as file::name
 ELSEWHERE = {
+    'python projects/reliability/gradients.py': (
+        'projects/reliability/tests/test_gradients.py'
+        '::test_gradients_of_two_processes_are_those_of_the_double_batch'
+    ),
     'python projects/reliability/fuzz.py': (
         'projects/reliability/tests/test_fuzz.py::test_a_few_cases_of_each_kind'
     ),
