@@ -22,6 +22,12 @@ are always measured. Targets apply at 512x512 only, on a CPU with two threads.
     # another model and sizes, on a GPU
     python tools/benchmark.py configs/centergroup_w48_coco.py --size 640x640 --device cuda
 
+    # where the time of a prediction goes, by part and by operator, beside what the cores can do
+    python tools/benchmark.py --roofline --size 512x512 --repeats 5
+
+    # keep the ratios of this processor beside those of others, and in docs/benchmarks.md
+    python tools/benchmark.py --size 512x512 --save
+
     # another way of grouping beside it, here that of projects/offsets
     python tools/benchmark.py --baseline centergroup_offsets.benchmark:OffsetsBaseline
 """
@@ -35,7 +41,8 @@ import sys
 from pathlib import Path
 
 from benchmarking.report import FILES, draw_plots, format_report
-from benchmarking.run import Options, run_benchmark
+from benchmarking.results import save, write_page
+from benchmarking.run import Options, run_benchmark, run_roofline
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.utils import checks, cli
@@ -115,11 +122,23 @@ def parse_args() -> argparse.Namespace:
         'for at most twice --seconds',
     )
     parser.add_argument(
+        '--roofline',
+        action='store_true',
+        help='only where the time goes: parts of a prediction for 1, 5 and 30 people with their '
+        'arithmetic and traffic, and operators; on a CPU',
+    )
+    parser.add_argument(
         '--baseline',
         metavar='MODULE:CLASS',
         help='also measure this grouping, a Baseline as in benchmarking/workload.py',
     )
     parser.add_argument('--json', metavar='FILE', help='write the numbers to this file')
+    parser.add_argument(
+        '--save',
+        action='store_true',
+        help='put the ratios into the file of this processor in tools/benchmarking/results/ and '
+        'into the table of docs/benchmarks.md',
+    )
     parser.add_argument(
         '--plots', metavar='FOLDER', help=f'draw {" and ".join(FILES)} into this folder'
     )
@@ -166,8 +185,14 @@ def main() -> None:
     files += [Path(args.plots) / name for name in FILES] if args.plots else []
     for path in files:
         check_target(path, args.overwrite)
+    if args.roofline:
+        print(run_roofline(args.config, cfg, read_options(args)))
+        return
     result = run_benchmark(args.config, cfg, read_options(args))
     print(format_report(result))
+    if args.save:
+        print(f'kept in {save(result)}')
+        write_page()
     if args.json:
         with write_whole(args.json) as partial:
             partial.write_text(json.dumps(result, indent=2) + '\n')

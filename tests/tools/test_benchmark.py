@@ -16,12 +16,15 @@ from benchmarking.case import Case, compiled_calls
 from benchmarking.clock import STAGES, Prepared, alternate, interval, peak_memory, replaced
 from benchmarking.ratios import inference_ratios, judge
 from benchmarking.report import FILES, draw_plots, format_report
+from benchmarking.results import PAGE, block, save, table
+from benchmarking.roofline import operators, roofline, work_of
 from benchmarking.run import Options, run_benchmark
 from benchmarking.scenes import Scenes, crowds
 from benchmarking.workload import Workload
 from mmengine.config import Config
 
 import centergroup_mm  # noqa: F401
+from centergroup_mm.utils.errors import UserError
 
 from ..conftest import ROOT
 from ..helpers.exported import needs_export
@@ -200,6 +203,45 @@ def test_associative_embedding_finds_the_people_of_the_same_scene(work, flip):
             error = np.linalg.norm(keypoints[0] - joints[:-1], axis=-1)[:, seen]
             assert np.median(error, axis=1).min() < 2
         assert (scores[0] > 0).any()
+
+
+def test_arithmetic_and_traffic_are_counted():
+    images, layer = torch.randn(2, 3, 8, 8), torch.nn.Conv2d(3, 4, 3, padding=1, bias=False)
+    flops, moved = work_of(lambda: layer(images).view(-1))
+    assert flops == 2 * (2 * 4 * 8 * 8) * (3 * 3 * 3)
+    assert moved == 4 * (images.numel() + layer.weight.numel() + 2 * 4 * 8 * 8)
+
+
+def test_parts_and_operators_add_up_to_a_prediction(work):
+    case = Case(work, work.scenes((64, 64), 1, 5), 1, True)
+    rows = [line.split('|') for line in roofline(case, [5], 1).splitlines()[4:]]
+    assert len(rows) == 4 and sum(float(row[4]) for row in rows) == pytest.approx(1, abs=0.03)
+    assert all(float(row[7]) > 0 for row in rows[:3])  # GFLOP/s
+    assert 'convolution' in operators(case, 5)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_files():
+    text = PAGE.read_text()
+    assert block() in text, 'run python tools/benchmark.py --save, or write_page()'
+
+
+def test_results_of_processors_stay_side_by_side(tmp_path):
+    row = dict(median=0.8, between=[0.7, 0.85], known=True, rounds=7, met=True)
+    row['conditions'] = dict(size=[512, 512], people=1, batch=1)
+    given = dict(machine='This (1)', device='cpu', threads=2, config='c', torch='2')
+    first = dict(conditions=given, ratio_details=dict(end_to_end_over_ae_1=row))
+    path = save(first, tmp_path)
+    other = {**row, 'known': False, 'conditions': {**row['conditions'], 'people': 5}}
+    save(dict(conditions=given, ratio_details=dict(end_to_end_over_ae_5=other)), tmp_path)
+    save({**first, 'conditions': {**given, 'machine': 'That'}}, tmp_path)
+    assert path.name == 'this-1-2-threads.json' and len(list(tmp_path.iterdir())) == 2
+    heading, _, one, five = table(tmp_path).splitlines()
+    assert heading.endswith('| That, 2 threads | This (1), 2 threads |')
+    assert one.endswith('| ≤ 0.95 | 0.8 (0.700 to 0.850) | 0.8 (0.700 to 0.850) |')
+    assert five.endswith('| 5 | ≤ 0.95 |  | not known (0.700 to 0.850) |')
+    with pytest.raises(UserError, match='512x512'):
+        other['conditions']['size'] = [64, 64]
+        save(dict(conditions=given, ratio_details=dict(end_to_end_over_ae_5=other)), tmp_path)
 
 
 class HalfOfThem:

@@ -29,6 +29,7 @@ from .ratios import (
     comparisons_known,
     ratio_details,
 )
+from .roofline import operators, roofline
 from .workload import Workload
 
 Size = tuple[int, int]
@@ -171,6 +172,27 @@ def run_benchmark(name: str, cfg: Config, options: Options | None = None) -> dic
             machine=machine(options.device),
             seconds_taken=round(time.perf_counter() - begin, 1),
         ),
+    )
+
+
+def run_roofline(name: str, cfg: Config, options: Options) -> str:
+    """Tables of where the time goes, see :mod:`benchmarking.roofline`.
+
+    Raises:
+        UserError: on a GPU.
+    """
+    if options.device != 'cpu':
+        raise UserError('--roofline measures CPUs: use --device cpu')
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    work = Workload(cfg, options.device)
+    case = Case(work, work.scenes(options.sizes[0], 1, MANY), 1, True)
+    return '\n\n'.join(
+        [
+            f'{name}, {machine("cpu")}, {options.threads} threads, torch {torch.__version__}',
+            roofline(case, END_TO_END, options.repeats),
+            operators(case, MANY),
+        ]
     )
 
 
