@@ -14,6 +14,9 @@ r"""Export a CenterGroup model as one ONNX graph, from image to poses, flip test
     # and its effect on AP: bfloat16 on a CPU, float16 on a GPU
     centergroup test CONFIG.py CHECKPOINT.pth --cfg-options test_cfg.fp16=True
 
+    # half the size: weights are stored in half precision, and everything is computed in float32
+    centergroup export CONFIG.py CHECKPOINT.pth model.onnx --half-weights
+
     # without flip test: half the time
     centergroup export CONFIG.py CHECKPOINT.pth model.onnx \
         --cfg-options model.test_cfg.flip_test=False
@@ -53,6 +56,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file, or centergroup_mm://NAME')
     parser.add_argument('out', help='ONNX file to write')
     cli.add_overwrite(parser, 'replace OUT if it is there')
+    parser.add_argument(
+        '--half-weights', action='store_true', help='store weights in half precision'
+    )
     parser.add_argument('--check', action='store_true', help='compare with the eager model after')
     parser.add_argument('--check-only', action='store_true', help='check OUT, export nothing')
     parser.add_argument('--images', help='folder of images to check with; default: drawn scenes')
@@ -151,8 +157,10 @@ def main() -> None:
         check_export(args.out, args.overwrite)
     graph, metadata = load_graph(cfg, args.checkpoint, args.precision)
     if not args.check_only:
-        export_onnx(export_program(graph), args.out, metadata, args.overwrite)
-        print(f'wrote {args.out} ({Path(args.out).stat().st_size / 2**20:.1f} MB)')
+        program = export_program(graph)
+        rounded = export_onnx(program, args.out, metadata, args.overwrite, args.half_weights)
+        note = f', {rounded} weights rounded to half precision' if args.half_weights else ''
+        print(f'wrote {args.out} ({Path(args.out).stat().st_size / 2**20:.1f} MB{note})')
     if args.check or args.check_only:
         agree = run_check(args, graph, metadata)
         if not agree and args.precision == 'float32':

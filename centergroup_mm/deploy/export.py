@@ -14,6 +14,7 @@ from mmengine.utils import digit_version
 from ..utils.errors import UserError
 from ..utils.files import check_target, check_writable, write_whole
 from .graph import InferenceGraph
+from .half_weights import halve_weights
 from .load import example_inputs
 
 try:
@@ -47,8 +48,12 @@ def export_program(graph: InferenceGraph) -> ExportedProgram:
 
 
 def export_onnx(
-    program: ExportedProgram, path: str | Path, metadata: dict[str, Any], overwrite: bool = False
-) -> None:
+    program: ExportedProgram,
+    path: str | Path,
+    metadata: dict[str, Any],
+    overwrite: bool = False,
+    half_weights: bool = False,
+) -> int:
     """Write an exported program as one ONNX file with standard operators only.
 
     ``image`` [B x H x W x 3] uint8 (blue, green, red) and ``content`` [B x 4] float32 go in;
@@ -60,6 +65,10 @@ def export_onnx(
         path: file to write.
         metadata: plain Python, stored as JSON under ``METADATA_KEY``.
         overwrite: replace the file if it is there.
+        half_weights: see :func:`~centergroup_mm.deploy.half_weights.halve_weights`.
+
+    Returns:
+        the number of weights that half precision has rounded.
 
     Raises:
         UserError: torch is too old, the ONNX packages are missing, or the file exists or cannot
@@ -94,12 +103,14 @@ def export_onnx(
             logger.setLevel(level)
     model = exported.model_proto
     _name_dimensions(model)
+    rounded = halve_weights(model) if half_weights else 0
     model.producer_name = 'centergroup_mm'
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
     onnx.checker.check_model(model)
     with write_whole(path) as partial:
         onnx.save(model, str(partial))
+    return rounded
 
 
 def check_export(path: str | Path, overwrite: bool) -> None:
