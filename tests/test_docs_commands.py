@@ -78,6 +78,16 @@ ELSEWHERE = {
     'python tools/count_parameters.py': (
         'tests/tools/test_count_parameters.py::test_the_printed_table'
     ),
+    'python tools/benchmark.py --roofline': (
+        'tests/tools/test_benchmark.py::test_parts_and_operators_add_up_to_a_prediction'
+    ),
+    'python tools/benchmark.py --size 512x512': (
+        'tests/tools/test_benchmark.py::test_results_of_processors_stay_side_by_side'
+    ),
+    'centergroup export CONFIG.py CHECKPOINT.pth model.onnx --half-weights': (
+        'tests/deploy/test_half_weights.py::'
+        'test_half_the_size_and_the_same_results_where_weights_are_exact'
+    ),
     'python tools/benchmark.py --compile': (
         'tests/tools/test_benchmark.py::test_compiled_code_is_measured_if_asked_for'
     ),

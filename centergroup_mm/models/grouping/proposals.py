@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_CELL = 16  # pixels of a row that are compared at once
+_CELL = 8  # pixels of a row that are compared at once; every map of a graph has a multiple
 
 
 class Proposals(NamedTuple):
