@@ -78,11 +78,14 @@ ELSEWHERE = {
     'python tools/count_parameters.py': (
         'tests/tools/test_count_parameters.py::test_the_printed_table'
     ),
-    'python tools/benchmark.py --roofline': (
+    'python tools/benchmark.py --roofline --size 512x512 --threads 1 --repeats 3': (
         'tests/tools/test_benchmark.py::test_parts_and_operators_add_up_to_a_prediction'
     ),
-    'python tools/benchmark.py --size 512x512': (
+    'python tools/benchmark.py --size 512x512 --only-whole --save': (
         'tests/tools/test_benchmark.py::test_results_of_processors_stay_side_by_side'
+    ),
+    'python tools/benchmark.py --size 512x512 --flip on --device cuda --compile --save': (
+        'tests/tools/test_benchmark.py::test_compiled_code_is_measured_if_asked_for'
     ),
     'centergroup export CONFIG.py CHECKPOINT.pth model.onnx --half-weights': (
         'tests/deploy/test_half_weights.py::'
