@@ -32,7 +32,6 @@ from crowd_study.rows import ROWS, Settings  # noqa: E402
 
 #: seeds of the scenes; those of trainings say nothing about the data
 DATA_SEEDS = dict(train=0, val=1)
-SIZE = (256, 256)
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=8, help='default: %(default)s')
     parser.add_argument('--num-train', type=int, default=2500, help='default: %(default)s')
     parser.add_argument('--num-val', type=int, default=400, help='default: %(default)s')
+    parser.add_argument('--side', type=int, default=256, help='of the scenes, default 256 pixels')
     parser.add_argument('--jobs', type=int, default=1, help='trainings at a time, default 1')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument(
@@ -64,6 +64,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if min(args.iterations, args.batch_size, args.num_train, args.num_val, args.jobs) < 1:
         parser.error('--iterations, --batch-size, --num-train, --num-val and --jobs start at 1')
+    if args.side < 64 or args.side % 32:
+        parser.error(f'--side must be a multiple of 32, at least 64, got {args.side}')
     return args
 
 
@@ -95,13 +97,15 @@ def run_alone(function: str, log: Path, *args: object) -> None:
             sys.exit(1)
 
 
-def draw(out: Path, numbers: dict[str, int], workers: int) -> None:
+def draw(out: Path, numbers: dict[str, int], side: int, workers: int) -> None:
     """Draw the scenes that are not there yet."""
     from centergroup_mm.synthetic import write_dataset
 
     for kind, seed in DATA_SEEDS.items():
         folder = out / 'data' / kind
-        write_dataset(folder, 'demo', numbers[kind], seed, SIZE, workers=workers, progress=False)
+        write_dataset(
+            folder, 'demo', numbers[kind], seed, (side, side), workers=workers, progress=False
+        )
 
 
 def reason(log: Path) -> str:
@@ -151,17 +155,16 @@ class Pool:
             time.sleep(0.1)
 
 
-def finished(path: Path, iterations: int, batch_size: int) -> bool:
+def finished(path: Path, settings: Settings) -> bool:
     """Whether a result is there that was made with these settings."""
     try:
         run = json.loads(path.read_text())['run']
     except (OSError, ValueError, KeyError):
         return False
-    if (run['iterations'], run['batch_size']) != (iterations, batch_size):
-        sys.exit(
-            f'{path} was made with {run["iterations"]} iterations of {run["batch_size"]} images: '
-            'give the same --iterations and --batch-size, or another --out'
-        )
+    for name in ('iterations', 'batch_size', 'side'):
+        if run[name] != getattr(settings, name):
+            flag = f'--{name.replace("_", "-")}'
+            sys.exit(f'{path} was made with {flag} {run[name]}: give the same, or another --out')
     return True
 
 
@@ -172,22 +175,16 @@ def main() -> int:
     if args.device == 'cpu':
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
     os.environ.setdefault('OMP_NUM_THREADS', '1')
+    settings = Settings(out, args.iterations, args.batch_size, args.side)
     wanted = [(row, seed) for seed in args.seeds for row in args.rows]
-    jobs = [
-        (row, seed)
-        for row, seed in wanted
-        if not finished(
-            out / 'results' / f'{row}_seed{seed}.json', args.iterations, args.batch_size
-        )
-    ]
+    jobs = [job for job in wanted if not finished(settings.result(*job), settings)]
     pool = Pool(args.stop_after)
     numbers = dict(train=args.num_train, val=args.num_val)
-    pool.start('scenes', 'draw', out / 'work' / 'scenes.log', out, numbers, os.cpu_count() or 1)
+    given = (out, numbers, args.side, os.cpu_count() or 1)
+    pool.start('scenes', 'draw', out / 'work' / 'scenes.log', *given)
     pool.collect(1)
     if pool.failed:
         return 1
-
-    settings = Settings(out, args.iterations, args.batch_size)
     for row, seed in jobs:
         pool.collect(args.jobs)
         if pool.is_late():

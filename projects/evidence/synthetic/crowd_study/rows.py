@@ -32,11 +32,13 @@ class Settings(NamedTuple):
         out: folder of everything that is written; ``data/`` holds the scenes.
         iterations: of each training.
         batch_size: images in each.
+        side: of the scenes and of the network input, in pixels; a multiple of 32.
     """
 
     out: Path
     iterations: int
     batch_size: int
+    side: int = 256
 
     def work_dir(self, name: str, seed: int) -> Path:
         """Folder of logs and checkpoints of a training."""

@@ -38,6 +38,8 @@ def configure(name: str, seed: int, settings: Settings) -> Config:
             data_prefix=dict(img='images/'),
         )
     cfg.train_dataloader.batch_size = settings.batch_size
+    for part in (cfg.model, cfg.train_dataloader, cfg.test_dataloader):
+        resize(part, settings.side)
     # Copying all annotations into each training sample takes half of the time of loading.
     cfg.train_dataloader.dataset.pipeline[-1].meta_keys = ('img_id', 'img_path')
     work_dir = settings.work_dir(name, seed)
@@ -62,6 +64,17 @@ def configure(name: str, seed: int, settings: Settings) -> Config:
         resume=True,
     )
     return cfg
+
+
+def resize(part: Any, side: int) -> None:
+    """Set the sizes of input and heatmaps everywhere in a part of a config, in place."""
+    if isinstance(part, dict):
+        for key, stride in (('input_size', 1), ('heatmap_size', 4)):
+            if key in part:
+                part[key] = (side // stride, side // stride)
+        part = list(part.values())
+    for value in part if isinstance(part, (list, tuple)) else ():
+        resize(value, side)
 
 
 def train(name: str, seed: int, settings: Settings) -> None:
@@ -159,6 +172,7 @@ def what_was_run(settings: Settings, cfg: Config) -> dict[str, Any]:
         data=manifests,
         iterations=settings.iterations,
         batch_size=settings.batch_size,
+        side=settings.side,
         optimizer=dict(cfg.optim_wrapper.optimizer),
         processor=processor(),
         gpu=gpu,

@@ -14,6 +14,7 @@ import pytest
 import torch
 from crowd_study.compare import average_precision, match
 from crowd_study.rows import PROJECT, ROWS
+from crowd_study.training import resize
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
@@ -37,20 +38,9 @@ def small(name: str, scenes: Path) -> Config:
     """The config of a row for two scenes of 96 pixels."""
     cfg = Config.fromfile(ROWS[name].config, format_python_code=False)  # which takes long
 
-    def shrink(part) -> None:
-        if isinstance(part, dict):
-            if 'input_size' in part:
-                part.input_size = (SIDE, SIDE)
-            if 'heatmap_size' in part:
-                part.heatmap_size = (SIDE // 4, SIDE // 4)
-            part = list(part.values())
-        if isinstance(part, (list, tuple)):
-            for value in part:
-                shrink(value)
-
-    shrink(cfg.model)
+    resize(cfg.model, SIDE)
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        shrink(loader)
+        resize(loader, SIDE)
         loader.dataset.update(
             data_root='', ann_file=str(scenes / 'person_keypoints.json'),
             data_prefix=dict(img=str(scenes / 'images')),
@@ -116,13 +106,16 @@ def test_a_finished_row_is_not_run_again(tmp_path):
     """The command finds its results; it refuses to mix lengths of training."""
     out = tmp_path / 'out'
     (out / 'results').mkdir(parents=True)
-    run = dict(iterations=5, batch_size=2)
+    run = dict(iterations=5, batch_size=2, side=256)
     (out / 'results' / 'cid_seed0.json').write_text(json.dumps(dict(run=run)))
     command = [sys.executable, str(PROJECT / 'run.py'), '--rows', 'cid', '--seeds', '0']
     command += ['--batch-size', '2', '--out', str(out), '--iterations', '6']
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.strip().endswith('or another --out') and 'Traceback' not in done.stderr
+    assert (
+        done.stderr.strip().endswith('--iterations 5: give the same, or another --out')
+        and 'Traceback' not in done.stderr
+    )
 
 
 def test_the_ap_of_the_bootstrap_is_that_of_coco(scenes, tmp_path):
