@@ -48,8 +48,8 @@ def measure(names: list[str], seed: int, settings: Settings, images: int, thread
     if not models:  # the checkpoints of finished rows may be gone
         return
     taken: dict[str, list[float]] = {name: [] for name in models}
-    for number in range(min(images + 3, len(dataset))):
-        batch = pseudo_collate([dataset[number]])
+    for number in range(images + 3):
+        batch = pseudo_collate([dataset[number % len(dataset)]])
         for name, model in models.items():
             clock = time.perf_counter()
             with torch.no_grad():
