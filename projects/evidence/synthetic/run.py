@@ -1,10 +1,14 @@
-"""Other backbones and other methods on synthetic crowds: train, evaluate, time, tabulate.
+r"""Other backbones and other methods on synthetic crowds: train, evaluate, time, tabulate.
 
     # everything, three seeds, eight trainings at a time on a GPU
     python projects/evidence/synthetic/run.py --jobs 8 --device cuda
 
     # a look: two rows, one seed, short
     python projects/evidence/synthetic/run.py --rows hrnet cid --seeds 0 --iterations 200
+
+    # does a row learn what it is shown? four scenes by heart
+    python projects/evidence/synthetic/run.py --rows hrnet cid --seeds 0 --iterations 200 \
+        --batch-size 4 --side 128 --num-train 4 --by-heart
 
 Each row and seed is a training of its own, and its numbers are written as soon as it ends. A second
 call with the same --out goes on where the first one stopped: finished rows are not run again, and
@@ -29,9 +33,6 @@ for folder in (PROJECT.parents[2], PROJECT):
         sys.path.insert(0, str(folder))
 
 from crowd_study.rows import ROWS, Settings  # noqa: E402
-
-#: seeds of the scenes; those of trainings say nothing about the data
-DATA_SEEDS = dict(train=0, val=1)
 
 
 def parse_args() -> argparse.Namespace:
@@ -60,6 +61,9 @@ def parse_args() -> argparse.Namespace:
         default=float('inf'),
         metavar='SECONDS',
         help='stop trainings that still run then; the next call resumes them',
+    )
+    parser.add_argument(
+        '--by-heart', action='store_true', help='test on the training scenes instead of new ones'
     )
     args = parser.parse_args()
     if min(args.iterations, args.batch_size, args.num_train, args.num_val, args.jobs) < 1:
@@ -97,15 +101,13 @@ def run_alone(function: str, log: Path, *args: object) -> None:
             sys.exit(1)
 
 
-def draw(out: Path, numbers: dict[str, int], side: int, workers: int) -> None:
-    """Draw the scenes that are not there yet."""
+def draw(out: Path, sets: dict[str, tuple[int, int]], side: int, workers: int) -> None:
+    """Draw the scenes that are not there yet; ``sets`` has the number and the seed of each set."""
     from centergroup_mm.synthetic import write_dataset
 
-    for kind, seed in DATA_SEEDS.items():
+    for kind, (number, seed) in sets.items():
         folder = out / 'data' / kind
-        write_dataset(
-            folder, 'demo', numbers[kind], seed, (side, side), workers=workers, progress=False
-        )
+        write_dataset(folder, 'demo', number, seed, (side, side), workers=workers, progress=False)
 
 
 def reason(log: Path) -> str:
@@ -179,8 +181,10 @@ def main() -> int:
     wanted = [(row, seed) for seed in args.seeds for row in args.rows]
     jobs = [job for job in wanted if not finished(settings.result(*job), settings)]
     pool = Pool(args.stop_after)
-    numbers = dict(train=args.num_train, val=args.num_val)
-    given = (out, numbers, args.side, os.cpu_count() or 1)
+    sets = dict(train=(args.num_train, 0), val=(args.num_val, 1))
+    if args.by_heart:
+        sets['val'] = sets['train']
+    given = (out, sets, args.side, os.cpu_count() or 1)
     pool.start('scenes', 'draw', out / 'work' / 'scenes.log', *given)
     pool.collect(1)
     if pool.failed:
