@@ -55,8 +55,10 @@ def optional(path: Path) -> dict:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def spread(values: list[float]) -> str:
+def spread(values: list[float | None]) -> str:
     """Mean and standard deviation over seeds, without the leading zero."""
+    if None in values:
+        return '–'
     text = f'{statistics.mean(values):.3f}'
     if len(values) > 1:
         text += f' ± {statistics.stdev(values):.3f}'
@@ -102,12 +104,14 @@ def what_was_run(results: dict[str, list[dict]], times: dict) -> str:
         if values:
             texts.append(form.format(', '.join(values)))
     data = runs[0]['data']
-    sizes = f'{data["train"]["num"]} scenes to train on, {data["val"]["num"]} to test'
+    sizes = f'{data["train"]["num"]} scenes of {runs[0]["side"]} pixels to train on, '
+    by_heart = data['train'] == data['val']
+    sizes += 'tested on the same, learned by heart' if by_heart else f'{data["val"]["num"]} to test'
     text = f'Run: {", ".join(texts)}; {sizes}, preset {data["val"]["preset"]}.'
     if times.get('median'):
         text += (
-            f' Milliseconds: median of {times["images"]} images with flip test on '
-            f'{times["threads"]} thread of {times["processor"]}, rows in turn.'
+            f' Milliseconds: median of {times["images"]} images of {times.get("side", 256)} pixels '
+            f'with flip test on {times["threads"]} thread of {times["processor"]}, rows in turn.'
         )
     return text
 
@@ -130,6 +134,8 @@ def plot(results: dict[str, list[dict]], path: Path) -> None:
                     r['ap'] if label == 'all' else r['ap_by_people'][label]['ap']
                     for r in results[name]
                 ]
+                if None in values:  # no such scenes
+                    continue
                 axis.bar(
                     place, statistics.mean(values), 0.13, color=f'C{number}',
                     label=ROWS[name].title if label == 'all' else None,

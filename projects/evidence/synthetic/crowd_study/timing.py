@@ -61,6 +61,7 @@ def measure(names: list[str], seed: int, settings: Settings, images: int, thread
             median={name: round(statistics.median(times[3:]), 1) for name, times in taken.items()},
             images=images,
             seed=seed,
+            side=settings.side,
             threads=threads,
             flip_test=True,
             processor=processor(),

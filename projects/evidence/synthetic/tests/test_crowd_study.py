@@ -151,9 +151,10 @@ def test_the_ap_of_the_bootstrap_is_that_of_coco(scenes, tmp_path):
 def test_the_report_puts_its_table_into_a_page(tmp_path, capsys, monkeypatch):
     results = tmp_path / 'results'
     results.mkdir()
-    groups = {label: dict(ap=0.4, images=2) for label in ('1-2', '3-4', '5-6')}
+    groups = {label: dict(ap=0.4, images=2) for label in ('1-2', '3-4')}
+    groups['5-6'] = dict(ap=None, images=0)
     run = dict(
-        iterations=5, batch_size=2, gpu=None, processor='P', torch='2', commit='c',
+        iterations=5, batch_size=2, side=128, gpu=None, processor='P', torch='2', commit='c',
         data={kind: dict(num=3, preset='demo') for kind in ('train', 'val')},
     )  # fmt: skip
     for seed, ap in ((0, 0.4), (1, 0.5)):
