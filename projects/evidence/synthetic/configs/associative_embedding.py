@@ -26,8 +26,9 @@ model = dict(
         num_blocks=_base_.model.head.detector.num_blocks,
         init_cfg=_base_.model.head.detector.init_cfg,
         heatmap_loss=_base_.model.head.detector.heatmap_loss,
-        # HigherHRNet's share of 1 to 1000, times the weight that the heatmap loss has here
-        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=0.1, push_loss_factor=0.5),
+        # HigherHRNet's share of 1 to 1000, times the weights that the heatmap loss has here: 100
+        # for the loss and 10 for what is not background
+        tag_loss=dict(type='AssociativeEmbeddingLoss', loss_weight=1.0, push_loss_factor=0.5),
         decoder=codec,
     )
 )
