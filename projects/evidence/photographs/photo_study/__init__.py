@@ -1,0 +1,1 @@
+"""How keypoints of photographs are grouped: rows that differ in grouping alone."""
