@@ -1,0 +1,145 @@
+"""The study on photographs: precision, methods, grouping alone, and the published tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from photo_study import report
+from photo_study.alone import AloneSet, judge
+from photo_study.ours import Regression
+from photo_study.precision import average_precision, match_images, resample
+from photo_study.rows import ROWS, build, is_trained
+from photo_study.tags import TagGrouping
+
+from centergroup_mm.engine.proposal_cache import View
+from centergroup_mm.evaluation.average_precision import coco_numbers
+from centergroup_mm.models.grouping.point_proposals import CenterPeaks, KeypointPeaks
+from centergroup_mm.models.grouping.point_tokens import PointFeatures
+from centergroup_mm.models.losses.point_grouping_loss import Persons
+from centergroup_mm.utils.skeleton import read_metainfo
+
+PROJECT = Path(__file__).resolve().parents[1]
+SIGMAS = list(read_metainfo('CocoDataset').sigmas)
+K, R, S = 17, 4, 20
+
+
+def two_people(batch: int = 1) -> View:
+    """Two people side by side whose keypoints are all detected; peak r belongs to person r."""
+    torch.manual_seed(0)
+    places = torch.rand(1, K, 2) * 20 + torch.tensor([[[10.0, 10.0]], [[70.0, 10.0]]])
+    points = torch.zeros(batch, K, R, 2)
+    points[:, :, :2] = places.transpose(0, 1)
+    valid = torch.zeros(batch, K, R, dtype=torch.bool)
+    valid[:, :, :2] = True
+    logits = torch.full((batch, K, R), -4.0)
+    logits[:, :, :2] = 2.0
+    cells = torch.tensor([[20.5, 20.5], [80.5, 20.5]]).expand(batch, 2, 2)
+    whole = places.expand(batch, 2, K, 2)
+    return View(
+        PointFeatures(
+            torch.randn(batch, K, R, S), torch.randn(batch, 2, S), torch.randn(batch, 2, K, S)
+        ),
+        KeypointPeaks(points, points.floor() + 0.5, logits, valid),
+        CenterPeaks(
+            cells,
+            torch.full((batch, 2), 2.0),
+            torch.full((batch, 2, 2), 20.0),
+            whole,
+            torch.ones(batch, 2, dtype=torch.bool),
+        ),
+        Persons(
+            whole, torch.ones(batch, 2, K, dtype=torch.bool), torch.full((batch, 2), 200.0)
+        ),
+    )
+
+
+def some_results(tmp_path: Path) -> tuple[Path, list[dict], list[int]]:
+    """Annotations of 12 images and results of which some are right."""
+    generator = np.random.default_rng(0)
+    images, people, results = [], [], []
+    for index in range(1, 13):
+        images.append(dict(id=index, width=200, height=200))
+        for _ in range(int(generator.integers(1, 4))):
+            joints = generator.uniform(20, 150, (K, 2))
+            flat = np.concatenate([joints, np.full((K, 1), 2)], 1).flatten().tolist()
+            person = dict(image_id=index, category_id=1, keypoints=flat, area=8000.0, iscrowd=0)
+            person |= dict(id=len(people) + 1, num_keypoints=K, bbox=[20, 20, 130, 130])
+            people.append(person)
+            found = joints + generator.normal(0, generator.uniform(0, 12), (K, 2))
+            flat = np.concatenate([found, np.ones((K, 1))], 1).flatten().tolist()
+            score = float(generator.random())
+            results.append(dict(image_id=index, category_id=1, keypoints=flat, score=score))
+    file = tmp_path / 'annotations.json'
+    categories = [dict(id=1, name='person')]
+    file.write_text(json.dumps(dict(images=images, annotations=people, categories=categories)))
+    return file, results, [image['id'] for image in images]
+
+
+def test_precision_from_matches_is_that_of_coco(tmp_path: Path) -> None:
+    file, results, ids = some_results(tmp_path)
+    expected = coco_numbers(file, results, ids, SIGMAS)
+    matches = match_images(file, results, ids, SIGMAS)
+    own = average_precision([matches[index] for index in ids])
+    assert 0.1 < expected['AP'] < 0.9
+    assert own.mean() == pytest.approx(expected['AP'], abs=1e-12)
+    assert own[0] == pytest.approx(expected['AP50'], abs=1e-12)
+    assert own[5] == pytest.approx(expected['AP75'], abs=1e-12)
+
+
+def test_resampling_pairs_the_rows(tmp_path: Path) -> None:
+    file, results, ids = some_results(tmp_path)
+    matches = match_images(file, results, ids, SIGMAS)
+    runs = [[matches[index] for index in ids]]
+    drawn = resample(dict(one=runs, same=runs), rounds=20)
+    assert np.array_equal(drawn['one'], drawn['same'])
+    assert drawn['one'].std() > 0
+
+
+@pytest.mark.parametrize('key', [key for key, row in ROWS.items() if is_trained(row)])
+def test_every_trained_row_learns_from_all_its_weights(key: str) -> None:
+    view = two_people(2)
+    method = build(ROWS[key], SIGMAS, S)
+    losses = method.losses(view, torch.tensor([[0, 1], [1, -1]]))
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    touched = [p for p in method.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
+    assert len(touched) > 3
+    poses = method.eval().predict(view)
+    assert poses.keypoints.shape[2:] == (K, 2) and torch.isfinite(poses.keypoints).all()
+
+
+def test_tags_that_tell_people_apart_give_their_poses() -> None:
+    view = two_people()
+    method = TagGrouping(SIGMAS, S)
+    tags = torch.zeros(1, K, R)
+    tags[:, :, 1] = 5.0
+    method.forward = lambda _: tags
+    poses = method.predict(view)
+    found = poses.keypoints[0][poses.valid[0]]
+    order = found[:, 0, 0].argsort()
+    torch.testing.assert_close(found[order], view.persons.keypoints[0])
+
+
+def test_grouping_alone_counts_swapped_keypoints() -> None:
+    view = two_people()
+    alone = AloneSet([view], [torch.ones(2, K, dtype=torch.bool)], [torch.zeros(2)])
+    device = torch.device('cpu')
+    right = judge(Regression(SIGMAS, S), alone, SIGMAS, device)
+    assert right is not None and right['right'] == 1 and right['wrong person'] == 0
+    regressed = view.centers.regressed.clone()
+    regressed[0, :, :3] = regressed[0, [1, 0], :3]  # three keypoints of each are the other's
+    swapped = view._replace(centers=view.centers._replace(regressed=regressed))
+    wrong = judge(Regression(SIGMAS, S), alone._replace(views=[swapped]), SIGMAS, device)
+    assert wrong is not None and wrong['wrong person'] == pytest.approx(3 / K)
+    assert wrong['right'] == pytest.approx(1 - 3 / K)
+
+
+def test_the_documents_have_the_tables_of_the_results() -> None:
+    rows = report.read(PROJECT)
+    text = (PROJECT.parents[2] / 'docs' / 'evidence.md').read_text()
+    for table in [*report.precision_tables(rows), *report.alone_table(rows)]:
+        assert table in text
