@@ -65,7 +65,7 @@ def tool_calls() -> list:
     found = {}
     for page in PAGES:
         for words in commands(page):
-            if words[0] == 'centergroup':
+            if words[0] == 'centergroup' and words[1].islower():  # NAME stands for one
                 found[' '.join(words)] = words
             tools = [index for index, word in enumerate(words) if word.startswith('tools/')]
             if tools:
