@@ -51,9 +51,7 @@ def two_people(batch: int = 1) -> View:
             whole,
             torch.ones(batch, 2, dtype=torch.bool),
         ),
-        Persons(
-            whole, torch.ones(batch, 2, K, dtype=torch.bool), torch.full((batch, 2), 200.0)
-        ),
+        Persons(whole, torch.ones(batch, 2, K, dtype=torch.bool), torch.full((batch, 2), 200.0)),
     )
 
 
