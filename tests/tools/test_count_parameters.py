@@ -89,7 +89,7 @@ def test_the_printed_table():
     ('config', 'message'),
     [
         ('configs/nothing.py', 'config not found'),
-        ('configs/_base_/default_runtime.py', 'no model.backbone'),
+        ('configs/_base_/default_runtime.py', 'has no model'),
     ],
 )
 def test_mistakes_are_one_line(config, message):

@@ -22,6 +22,7 @@ def test_pictures_of_the_pages_are_made(tmp_path):
         for page in pages
         for name in re.findall(r'!\[[^]]*\]\(([^)]+)\)', page.read_text())
     }
+    found = {name for name in found if name.parts[0] != 'projects'}  # they draw their own
     assert len(found) >= 2
     for name in found:  # the pages have no picture that the command does not draw
         shape = cv2.imread(str(tmp_path / name)).shape

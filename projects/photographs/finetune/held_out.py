@@ -19,6 +19,35 @@ from centergroup_mm.utils.instances import pose_instances
 from .photographs import read_image
 
 
+def read_squares(
+    coco: dict, folder: Path, ids: Sequence[int], long_side: int, batch_size: int = 32
+) -> Iterator[tuple[Sequence[int], torch.Tensor, list[np.ndarray]]]:
+    """Batches of photographs, scaled and padded to squares.
+
+    Args:
+        coco: content of the annotation file.
+        folder: of the images.
+        ids: of the images.
+        long_side: to which they are scaled, in pixels.
+        batch_size: images at a time.
+
+    Yields:
+        ids, images [B x 3 x S x S] and, for each image, the (x, y) pixels of the square for each
+        pixel of the annotations.
+    """
+    infos = {info['id']: info for info in coco['images']}
+    for start in range(0, len(ids), batch_size):
+        some, batch, ratios = ids[start : start + batch_size], [], []
+        for index in some:
+            image = read_image(folder, infos[index]['file_name'], 10**6)
+            padded, ratio = resize_and_pad(image, long_side)
+            square = np.zeros((long_side, long_side, 3), dtype=np.uint8)
+            square[: padded.shape[0], : padded.shape[1]] = padded
+            batch.append(torch.from_numpy(square.transpose(2, 0, 1)))
+            ratios.append(ratio * image.shape[1] / infos[index]['width'])
+        yield some, torch.stack(batch).float(), ratios
+
+
 @torch.no_grad()
 def predict(
     model: nn.Module,
@@ -40,20 +69,12 @@ def predict(
     """
     device = next(model.parameters()).device
     infos = {info['id']: info for info in coco['images']}
-    for start in range(0, len(ids), batch_size):
-        batch, ratios = [], []
-        for index in ids[start : start + batch_size]:
-            image = read_image(folder, infos[index]['file_name'], 10**6)
-            padded, ratio = resize_and_pad(image, long_side)
-            square = np.zeros((long_side, long_side, 3), dtype=np.uint8)
-            square[: padded.shape[0], : padded.shape[1]] = padded
-            batch.append(torch.from_numpy(square.transpose(2, 0, 1)))
-            ratios.append(ratio * image.shape[1] / infos[index]['width'])
-        images = torch.stack(batch).to(device).float()
+    for some, images, ratios in read_squares(coco, folder, ids, long_side, batch_size):
+        images = images.to(device)
         preprocessor = model.data_preprocessor
         feats = model.extract_feat((images - preprocessor.mean) / preprocessor.std)
         poses = [field.cpu().numpy() for field in model.head.forward(feats)]
-        for row, index in enumerate(ids[start : start + batch_size]):
+        for row, index in enumerate(some):
             keypoints, scores, pose_scores, valid = (field[row] for field in poses)
             order = np.argsort(-pose_scores, kind='stable')
             order = order[valid[order]]

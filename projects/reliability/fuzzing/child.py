@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -53,6 +54,7 @@ def run_case(kind: str, case: Case) -> Outcome:
 def _be_child(case: Case, place: Path, folder: Path) -> None:
     """Run the case, write what became of it, and end."""
     os.setsid()  # what it starts ends with it
+    faulthandler.disable()  # an abort is an outcome, and not the end of the tests
     size = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + BYTES, size + BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from finetune.held_out import read_squares
 from finetune.trainer import normalize
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from centergroup_mm.utils.skeleton import read_metainfo
 
 from .ours import OurGrouping
 from .paper import STRIDE, PaperGrouping
-from .proposals import narrow, read_squares, take_cpu, widen
+from .proposals import narrow, take_cpu, widen
 
 #: what happens to annotated keypoints: shares, and a deviation in units of the OKS
 DROPPED, DOUBLED, MISTYPED, JITTER = 0.1, 0.1, 0.05, 0.25

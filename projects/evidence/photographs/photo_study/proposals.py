@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from finetune.photographs import read_image
+from finetune.held_out import read_squares
 from finetune.trainer import normalize
 from finetune.views import RandomViews
 from torch import Tensor, nn
 
-from centergroup_mm.datasets.transforms.resize_long_side import resize_and_pad
 from centergroup_mm.engine.proposal_cache import View
 from centergroup_mm.models.grouping.one_shot import OneShotPoses, snap_to_joints
 from centergroup_mm.models.grouping.point_proposals import CenterPeaks
@@ -148,23 +147,6 @@ def take_cpu(values: object) -> object:
     if isinstance(values, Tensor):
         return values.cpu()
     return type(values)(*(take_cpu(part) for part in values))
-
-
-def read_squares(
-    coco: dict, folder: Path, ids: Sequence[int], long_side: int, batch_size: int = 32
-) -> object:
-    """Batches of photographs, scaled and padded to squares: ids, images, ratios."""
-    infos = {info['id']: info for info in coco['images']}
-    for start in range(0, len(ids), batch_size):
-        some, batch, ratios = ids[start : start + batch_size], [], []
-        for index in some:
-            image = read_image(folder, infos[index]['file_name'], 10**6)
-            padded, ratio = resize_and_pad(image, long_side)
-            square = np.zeros((long_side, long_side, 3), dtype=np.uint8)
-            square[: padded.shape[0], : padded.shape[1]] = padded
-            batch.append(torch.from_numpy(square.transpose(2, 0, 1)))
-            ratios.append(ratio * image.shape[1] / infos[index]['width'])
-        yield some, torch.stack(batch).float(), ratios
 
 
 @torch.no_grad()

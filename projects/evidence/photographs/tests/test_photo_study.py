@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -141,3 +142,10 @@ def test_the_documents_have_the_tables_of_the_results() -> None:
     text = (PROJECT.parents[2] / 'docs' / 'evidence.md').read_text()
     for table in [*report.precision_tables(rows), *report.alone_table(rows)]:
         assert table in text
+
+
+def test_the_picture_of_the_documents_is_drawn_from_the_results(tmp_path: Path) -> None:
+    report.draw(report.read(PROJECT), tmp_path / 'table1.png')
+    drawn, kept = (cv2.imread(str(f / 'table1.png')) for f in (tmp_path, PROJECT))
+    assert drawn.shape[1] == pytest.approx(kept.shape[1], abs=40)  # fonts differ
+    assert drawn.shape[0] == pytest.approx(kept.shape[0], abs=40)
