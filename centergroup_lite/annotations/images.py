@@ -42,6 +42,8 @@ def _name_problem(name: Any) -> tuple[str, str] | None:
     if not isinstance(name, str) or not name or '\0' in name:
         return f'file_name is {name!r:.60}', "say the image's file, from the folder of the images"
     path = PurePosixPath(name.replace('\\', '/'))
+    if not path.parts:
+        return f'file_name {name!r:.80} is a folder', "say the image's file"
     if path.is_absolute() or path.parts[0].endswith(':') or _leaves(path):
         return (
             f'file_name {name!r:.80} leaves the folder of the images',

@@ -1,4 +1,4 @@
-"""Damaged inputs end in the right result or in one line; a few of each kind, more in slow tests."""
+"""Damaged inputs end in the right result or in one line; a few of each kind, more in extended tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_few_cases_of_each_kind(material: Material, kind: str) -> None:
     assert bad(material, [kind], 0, range(3)) == []
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.parametrize('kind', list(fuzz.KINDS))
 def test_more_cases_of_each_kind(material: Material, kind: str) -> None:
     assert bad(material, [kind], 1, range(25)) == []

@@ -98,6 +98,7 @@ def joints(index: int, value: object) -> Callable[[list], list]:
         ('images', dict(file_name=None), 'image 2', 'file_name is None'),
         ('images', dict(file_name='../../secret.png'), 'image 2', 'leaves the folder'),
         ('images', dict(file_name='a/../../b.png'), 'image 2', 'leaves the folder'),
+        ('images', dict(file_name='.'), 'image 2', 'is a folder'),
         ('images', dict(file_name='/etc/b.png'), 'image 2', 'leaves the folder'),
         ('images', dict(file_name='C:\\b.png'), 'image 2', 'leaves the folder'),
         ('categories', dict(id=None), '', "category 'person' has the id None"),
