@@ -1,4 +1,4 @@
-"""Damaged inputs end in the right result or in one line; a few of each kind, more in extended tests."""
+"""Damaged inputs end in the right result or in one line; more cases are extended tests."""
 
 from __future__ import annotations
 
