@@ -118,6 +118,7 @@ class OnnxPredictor:
             self.info: dict[str, Any] = json.loads(metadata)
         except Exception as error:  # onnxruntime has a class for each kind of damage
             raise UserError(f'{path} is not a file of centergroup export') from error
+        check_info(self.info, path)
         self.joints: list[str] = self.info['joints']
         self.skeleton: list[list[int]] = self.info['skeleton']
 
@@ -130,6 +131,45 @@ class OnnxPredictor:
             raise UserError('the model gives values that are not finite')
         points = (points - shift) / scale
         return Poses(points[valid], visible[valid], scores[valid])
+
+
+def check_info(info: Any, path: str | Path) -> None:
+    """Raise a UserError if the metadata of an ONNX file lack what the runner reads.
+
+    Args:
+        info: the metadata, as read from JSON.
+        path: of the file, for the message.
+    """
+    size = 'long_side' if isinstance(info, dict) and 'long_side' in info else 'short_side'
+    for key, fits in ((size, _is_size), ('size_factor', _is_size), ('joints', _are_names)):
+        if not isinstance(info, dict) or not fits(info.get(key)):
+            raise UserError(
+                f'{path}: {key} of its metadata is missing or wrong: write the file again with '
+                'centergroup export'
+            )
+    number = len(info['joints'])
+    if not _are_pairs(info.get('skeleton'), number):
+        raise UserError(
+            f'{path}: skeleton of its metadata is missing or wrong: it has to be a list of pairs '
+            f'of numbers below {number}; write the file again with centergroup export'
+        )
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(x, str) for x in value)
+
+
+def _are_pairs(value: Any, number: int) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(type(end) is int and 0 <= end < number for end in pair)
+        for pair in value
+    )
 
 
 def providers(onnxruntime: Any) -> list[str]:
