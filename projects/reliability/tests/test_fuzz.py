@@ -9,11 +9,13 @@ from pathlib import Path
 
 import fuzz
 import pytest
-from fuzzing import child
+import torch
+from fuzzing import checkpoints, child
 from fuzzing.child import run_case
 from fuzzing.material import Material, make
 from fuzzing.outcome import BAD, Case, SilentlyWrong
 
+from centergroup_mm.checkpoints.resume import check_resumable
 from centergroup_mm.utils.errors import UserError
 
 
@@ -43,6 +45,26 @@ def test_a_few_cases_of_each_kind(material: Material, kind: str) -> None:
 @pytest.mark.parametrize('kind', list(fuzz.KINDS))
 def test_more_cases_of_each_kind(material: Material, kind: str) -> None:
     assert bad(material, [kind], 1, range(25)) == []
+
+
+def test_changed_heads_of_checkpoints_are_refused_or_lead_to_the_same_weights(
+    material: Material, tmp_path: Path
+) -> None:
+    original = checkpoints.resumable(torch.load(material.weights, weights_only=True))
+    expected = checkpoints.expected_of('resume', material)
+    path = tmp_path / 'damaged.pth'
+    path.write_bytes(original)
+    checkpoints.compare(checkpoints.load('resume', path, material), expected)
+    refused = []
+    for position in range(0, 64, 5):  # the first header: 30 bytes, 16 of a name, padding
+        changed = bytearray(original)
+        changed[position] ^= 1 << position % 8
+        path.write_bytes(changed)
+        try:
+            checkpoints.compare(check_resumable(str(path))['state_dict'], expected)
+        except UserError:
+            refused.append(position)
+    assert {0, 30, 45} <= set(refused) < set(range(0, 64, 5))
 
 
 def run(function, **settings) -> tuple[str, str]:
