@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.grouping import Poses
-from ..models.heads import CenterGroupHead, PointCenterGroupHead
-from ..models.heads.centergroup_head import Detection
+from ..models.heads import CenterGroupHead, Detection, PointCenterGroupHead
 from ..utils.valid_mask import masks_of_boxes
 
 #: precisions of ``InferenceGraph``; None is float32 without autocast

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from mmengine.structures import InstanceData
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from ...utils.instances import pose_instances
 from ...utils.skeleton import fill_detector, read_metainfo
 from ..grouping import Poses
 from ..grouping.explanation import explain_rounds, record
@@ -25,11 +22,11 @@ from ..grouping.point_proposals import (
 )
 from ..grouping.point_tokens import PointFeatures, sample_cells
 from ..grouping.pose_decoder import PoseEstimate
-from ..grouping.pose_fusion import fuse_poses
-from ..grouping.pose_similarity import AREA_OF_BOX, suppress
-from ..losses.point_grouping_loss import Persons, PointGroupingLoss
+from ..grouping.pose_similarity import suppress
+from ..losses.point_grouping_loss import PointGroupingLoss, pad_persons
 from .detector import Detector, DetectorMaps
 from .loaded_weights import LoadedWeights
+from .pose_views import mirror_back, to_first_scale, to_instances
 from .views import Predictions, check_finite, hand_out, read_views, wants
 
 
@@ -252,7 +249,12 @@ class PointCenterGroupHead(BaseHead):
                 found.append(to_first_scale(own, metas, scale))
         score_thr = float((test_cfg or {}).get('score_thr', 0.0))
         instances = [
-            self._instances([Poses(*(f[i] for f in poses)) for poses in found], score_thr)
+            to_instances(
+                [Poses(*(f[i] for f in poses)) for poses in found],
+                self.sigmas,
+                self.fuse_oks,
+                score_thr,
+            )
             for i in range(len(metas))
         ]
         maps = None
@@ -260,30 +262,6 @@ class PointCenterGroupHead(BaseHead):
             levels = [level[: len(metas)] for level in views.features[0]]
             maps = self.detector.detect(levels).heatmaps[-1]
         return hand_out(instances, batch_data_samples, test_cfg, maps, explanation)
-
-    def _instances(self, views: Sequence[Poses], score_thr: float) -> InstanceData:
-        """Merge the views of one image; fields of the poses without the batch axis."""
-        if len(views) > 1:
-            parts = [[field[poses.valid] for field in poses[:3]] for poses in views]
-            index = [torch.full((len(p[2]),), i, dtype=torch.long) for i, p in enumerate(parts)]
-            keypoints, keypoint_scores, scores = (
-                torch.cat(part) for part in zip(*parts, strict=True)
-            )
-            keypoints, keypoint_scores, scores = fuse_poses(
-                keypoints,
-                keypoint_scores,
-                scores,
-                torch.cat(index).to(scores.device),
-                len(views),
-                self.sigmas,
-                self.fuse_oks,
-            )
-        else:
-            order = views[0].scores.argsort(descending=True, stable=True)
-            order = order[views[0].valid[order]]
-            keypoints, keypoint_scores, scores = (field[order] for field in views[0][:3])
-        arrays = (x.detach().cpu().numpy() for x in (keypoints, keypoint_scores, scores))
-        return pose_instances(*arrays, score_thr)
 
     def loss(
         self, feats: Sequence[Tensor], batch_data_samples: Sequence, train_cfg: dict | None = None
@@ -312,68 +290,3 @@ class PointCenterGroupHead(BaseHead):
         labels = [sample.gt_instance_labels for sample in batch_data_samples]
         persons = pad_persons(labels, self.num_keypoints, self.stride)
         return losses | self.loss_module(poses, keypoints, centers, persons)
-
-
-def mirror_back(poses: Poses, flip_indices: Tensor, width: int) -> Poses:
-    """Poses of mirrored images as poses of the images.
-
-    Args:
-        poses: in pixels of the mirrored input.
-        flip_indices: [K] mirror keypoint of every keypoint.
-        width: of the input in pixels.
-    """
-    keypoints = poses.keypoints[:, :, flip_indices]
-    x, y = keypoints.unbind(-1)
-    return poses._replace(
-        keypoints=torch.stack([width - x, y], -1),
-        keypoint_scores=poses.keypoint_scores[:, :, flip_indices],
-    )
-
-
-def to_first_scale(poses: Poses, metas: Sequence[dict], scale: int) -> Poses:
-    """Poses in pixels of the input at the original scale.
-
-    Args:
-        poses: in pixels of the input at another scale.
-        metas: with ``scale_factors``, for every scale the (x, y) pixels of the input for each
-            pixel of the image; needed beyond the first scale.
-        scale: number of the scale.
-
-    Raises:
-        ValueError: the metadata lack ``scale_factors``.
-    """
-    if scale == 0:
-        return poses
-    if any('scale_factors' not in meta for meta in metas):
-        raise ValueError(
-            'multiscale_test needs the meta scale_factors: resize with ResizeLongSide and name '
-            "'scale_factors' in the meta_keys of PackPoseInputs"
-        )
-    ratios = np.stack(
-        [np.asarray(m['scale_factors'][0]) / np.asarray(m['scale_factors'][scale]) for m in metas]
-    )
-    ratio = poses.keypoints.new_tensor(ratios)[:, None, None]
-    return poses._replace(keypoints=poses.keypoints * ratio)
-
-
-def pad_persons(labels: Sequence[InstanceData], num_keypoints: int, stride: int) -> Persons:
-    """Annotations of a batch in cells, padded to the image with most persons.
-
-    Args:
-        labels: of each image, with ``joints`` [N x K x 2], ``joints_visible`` [N x K] and
-            ``boxes`` [N x 4] (x1, y1, x2, y2) in input pixels.
-        num_keypoints: K.
-        stride: input pixels for each cell.
-    """
-    most = max([1, *(len(label.joints) for label in labels)])
-    device = labels[0].joints.device
-    keypoints = torch.zeros(len(labels), most, num_keypoints, 2, device=device)
-    labeled = torch.zeros(len(labels), most, num_keypoints, dtype=torch.bool, device=device)
-    areas = torch.ones(len(labels), most, device=device)
-    for i, label in enumerate(labels):
-        number = len(label.joints)
-        keypoints[i, :number] = label.joints.float() / stride
-        labeled[i, :number] = label.joints_visible > 0
-        sizes = (label.boxes[:, 2:] - label.boxes[:, :2]).float() / stride
-        areas[i, :number] = AREA_OF_BOX * sizes.prod(-1)
-    return Persons(keypoints, labeled, areas)

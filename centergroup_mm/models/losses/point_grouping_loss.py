@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ..grouping.candidate_attention import Candidates
 from ..grouping.point_proposals import CenterPeaks, KeypointPeaks
 from ..grouping.pose_decoder import PoseEstimate
-from ..grouping.pose_similarity import pose_similarity
+from ..grouping.pose_similarity import AREA_OF_BOX, pose_similarity
 from .normalizer import mean_where
 
 
@@ -207,3 +208,26 @@ def _take(values: Tensor, index: Tensor) -> Tensor:
     """Entries of persons for centers: [B x N ...] and [B x C] -> [B x C ...]."""
     shape = index.shape + (1,) * (values.dim() - 2)
     return values.gather(1, index.view(shape).expand(*index.shape, *values.shape[2:]))
+
+
+def pad_persons(labels: Sequence[InstanceData], num_keypoints: int, stride: int) -> Persons:
+    """Annotations of a batch in cells, padded to the image with most persons.
+
+    Args:
+        labels: of each image, with ``joints`` [N x K x 2], ``joints_visible`` [N x K] and
+            ``boxes`` [N x 4] (x1, y1, x2, y2) in input pixels.
+        num_keypoints: K.
+        stride: input pixels for each cell.
+    """
+    most = max([1, *(len(label.joints) for label in labels)])
+    device = labels[0].joints.device
+    keypoints = torch.zeros(len(labels), most, num_keypoints, 2, device=device)
+    labeled = torch.zeros(len(labels), most, num_keypoints, dtype=torch.bool, device=device)
+    areas = torch.ones(len(labels), most, device=device)
+    for i, label in enumerate(labels):
+        number = len(label.joints)
+        keypoints[i, :number] = label.joints.float() / stride
+        labeled[i, :number] = label.joints_visible > 0
+        sizes = (label.boxes[:, 2:] - label.boxes[:, :2]).float() / stride
+        areas[i, :number] = AREA_OF_BOX * sizes.prod(-1)
+    return Persons(keypoints, labeled, areas)

@@ -12,7 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.models.heads.point_centergroup_head import mirror_back
+from centergroup_mm.models.heads.pose_views import mirror_back
 
 FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
 
