@@ -64,6 +64,10 @@ def main() -> None:
     checkpoint = check_checkpoint(str(source))
     if 'state_dict' not in checkpoint:
         raise UserError(f'{source}: not a training checkpoint, it holds no state_dict')
+    state = checkpoint['state_dict']
+    odd = next((name for name, value in state.items() if not isinstance(value, torch.Tensor)), None)
+    if odd is not None:
+        raise UserError(f'{source}: {odd} is no tensor, but {type(state[odd]).__name__}')
     published = publish(checkpoint, args.half)
     with write_whole(target) as partial:
         torch.save(published, partial)

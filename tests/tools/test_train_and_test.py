@@ -151,6 +151,16 @@ def test_published_checkpoints_are_small_and_load(
     assert not (tmp_path / 'other.pth').exists()
 
 
+def test_a_checkpoint_with_other_things_than_tensors_is_not_published(
+    tmp_path: Path, call: Callable
+) -> None:
+    state = dict(weight=torch.ones(1), notes='text')
+    torch.save(dict(state_dict=state), tmp_path / 'odd.pth')
+    status, output = call('publish_checkpoint.py', tmp_path / 'odd.pth', tmp_path / 'new.pth')
+    assert status == 2 and last_error(output).endswith('odd.pth: notes is no tensor, but str')
+    assert not (tmp_path / 'new.pth').exists()
+
+
 def test_two_processes(tmp_path: Path) -> None:
     arguments = ('--work-dir', tmp_path / 'run', '--launcher', 'pytorch')
     statuses, output = two_processes('train.py', CONFIG, *arguments, cwd=tmp_path)

@@ -92,16 +92,17 @@ def make(folder: Path) -> Material:
     scenes = folder / 'scenes'
     write_dataset(scenes, 'demo', 6, 5, (160, 128), progress=False)
     config = folder / 'model.py'
-    config.write_text(_config(CONFIG, scenes))
+    config.write_text(config_text(CONFIG, scenes))
     tiny = folder / 'tiny.py'
-    tiny.write_text(_config(TINY, scenes) + SHORT)
+    tiny.write_text(config_text(TINY, scenes) + SHORT)
     images = _images(folder / 'images', sorted((scenes / 'images').glob('*'))[0])
     content = json.loads((scenes / 'person_keypoints.json').read_text())
     weights = weights_of('centergroup_small_synthetic')
     return Material(folder, images, config, tiny, weights, content, scenes)
 
 
-def _config(base: Path, scenes: Path) -> str:
+def config_text(base: Path, scenes: Path) -> str:
+    """Text of a config whose data are some scenes, and whose training is one iteration."""
     return f"""_base_ = ['{base}']
 data = dict(
     data_root='{scenes}/', ann_file='person_keypoints.json', data_prefix=dict(img='images/'))
