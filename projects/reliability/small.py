@@ -28,7 +28,7 @@ class LossHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Keep the loss that the log shows."""
-        self.losses.append(float(outputs['loss']))
+        self.losses.append(outputs['loss'].item())
 
 
 def tiny_config(folder: Path, scenes: int, iterations: int, seed: int = 0) -> Config:

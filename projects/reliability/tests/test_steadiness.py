@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,21 +33,27 @@ def test_what_stays_is_seen(tmp_path: Path) -> None:
     kept: list[object] = []
 
     def keep(index: int) -> None:
-        kept.append((bytearray(b'x') * 2**20, (tmp_path / str(index)).open('w')))
+        block = mmap.mmap(-1, 2**20)  # not of the heap, where other tests have left room
+        block.write(b'x' * 2**20)
+        kept.append((block, (tmp_path / str(index)).open('w')))
 
     found = memory.watch(keep, 12, warm=4, every=2)
-    assert found[-1].files - found[1].files == 8
-    assert 900 < memory.slope(found, 2) < 1200
+    assert found[-1].files - found[1].files == 8, found
+    assert 900 < memory.slope(found, 2) < 1200, found
 
 
-def test_trainings_and_predictions_repeat_bit_for_bit() -> None:
+@pytest.mark.slow
+def test_trainings_repeat_bit_for_bit() -> None:
     assert determinism.compare(determinism.trained, 1, 2, 2) == (1, True)
+
+
+def test_predictions_repeat_bit_for_bit() -> None:
     assert determinism.compare(determinism.predicted, 1, 2, 2) == (1, True)
 
 
 def test_losses_under_bfloat16_are_finite_and_near_those_of_float32(tmp_path: Path) -> None:
-    first = bf16.losses(tmp_path, 'float32', 0, 3)
-    second = bf16.losses(tmp_path, 'bfloat16', 0, 3)
+    first = bf16.losses(tmp_path, 'float32', 0, 2)
+    second = bf16.losses(tmp_path, 'bfloat16', 0, 2)
     assert bf16.finite(first) and bf16.finite(second) and first != second
     assert second == pytest.approx(first, rel=0.1)
     assert not bf16.finite([1.0, float('nan')])
