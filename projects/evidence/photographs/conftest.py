@@ -1,6 +1,7 @@
-"""Lets the tests find the project's modules, and those of the photograph model."""
+"""Lets the tests find the modules of the study, of all studies, and of the photograph model."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'photographs'))
+PROJECTS = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECTS / 'photographs'), str(PROJECTS / 'evidence')]

@@ -20,7 +20,6 @@ intervals of a paired bootstrap over the photographs, which takes some minutes.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import sys
 import time
@@ -28,38 +27,17 @@ import traceback
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
-for folder in (PROJECT, PROJECT.parents[1] / 'photographs'):
+for folder in (PROJECT, PROJECT.parent, PROJECT.parents[1] / 'photographs'):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
 import torch  # noqa: E402
-from finetune.photographs import load_photographs  # noqa: E402
-from finetune.views import RandomViews  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-from mmpose.registry import MODELS  # noqa: E402
 from photo_study import report  # noqa: E402
-from photo_study.alone import cache_alone, judge  # noqa: E402
-from photo_study.precision import numbers  # noqa: E402
-from photo_study.proposals import Cache, cache_test, cache_training, take  # noqa: E402
-from photo_study.record import described, save_run  # noqa: E402
-from photo_study.rows import (  # noqa: E402
-    KEYPOINT_THRESHOLDS,
-    RATES,
-    ROWS,
-    TAG_THRESHOLDS,
-    TUNED,
-    build,
-    is_trained,
-)
-from photo_study.training import evaluate, set_constants, train  # noqa: E402
+from photo_study.rows import ROWS, TUNED, is_trained  # noqa: E402
+from photo_study.study import Study, is_finished, make_caches  # noqa: E402
 
-from centergroup_mm.checkpoints.detector import load_detector  # noqa: E402
-from centergroup_mm.utils import checks, cli  # noqa: E402
-from centergroup_mm.utils.errors import UserError, run_tool  # noqa: E402
-from centergroup_mm.utils.skeleton import read_metainfo  # noqa: E402
-
-CONFIG = 'configs/centergroup_movenet_coco.py'
-SIZES = (512, 384, 640)
+from centergroup_mm.utils import cli  # noqa: E402
+from centergroup_mm.utils.errors import run_tool  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -78,179 +56,29 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--jobs', type=int, default=1, help='trainings at a time, default 1')
     parser.add_argument('--stop-after', type=float, default=float('inf'), metavar='SECONDS')
-    parser.add_argument('--out', default='work_dirs/evidence_photographs')
+    parser.add_argument('--out', help='default: work_dirs/evidence_photographs[_reduced]')
     parser.add_argument(
         '--report', action='store_true', help='only print the tables, with intervals'
     )
     args = parser.parse_args()
     if args.reduced:
         args.seeds, args.passes, args.steps, args.batch_size = [0], 2, 250, 24
-        args.max_images = args.max_images or 600
+        args.max_images = 600
+    if args.out is None:
+        args.out = 'work_dirs/evidence_photographs' + ('_reduced' if args.reduced else '')
     return args
-
-
-def read_data(folder: str, most: int | None) -> tuple[dict, Path, Path]:
-    """Content of the annotations, their file, and the folder of the images."""
-    file = Path(folder) / 'person_keypoints.json'
-    if not file.is_file():
-        raise UserError(f'{folder}: there is no person_keypoints.json')
-    coco = json.loads(file.read_text())
-    coco['images'] = sorted(coco['images'], key=lambda info: info['id'])[:most]
-    return coco, file, Path(folder) / 'images'
-
-
-def make_caches(args: argparse.Namespace, out: Path) -> None:
-    """Run the detector on everything, unless it is done."""
-    path = out / 'proposals.pt'
-    if path.is_file():
-        return
-    start = time.monotonic()
-    torch.manual_seed(0)
-    cfg = checks.load_config(str(PROJECT.parents[2] / CONFIG))
-    init_default_scope('mmpose')
-    model = MODELS.build(cfg.model).eval()
-    load_detector(model, args.detector)
-    model.to(args.device, memory_format=torch.channels_last)
-    coco, file, images = read_data(args.train, args.max_images)
-    held_out = [info['id'] for info in coco['images'][::10]]
-    ids = [info['id'] for info in coco['images'] if info['id'] not in set(held_out)]
-    skeleton = read_metainfo(cfg.model.head.metainfo)
-    device = torch.device(args.device)
-    photographs = load_photographs(coco, images, ids, skeleton.num_keypoints, device)
-    views = RandomViews(photographs, list(skeleton.flip_indices), 512)
-    training = cache_training(model, views, args.passes, 48 if device.type == 'cuda' else 8)
-    print(f'{len(training.hungarian)} views, {time.monotonic() - start:.0f} s', flush=True)
-    dev, dev_file, dev_images = read_data(args.dev, args.max_images)
-    dev_ids = [info['id'] for info in dev['images']]
-    sets = {size: cache_test(model, dev, dev_images, dev_ids, size) for size in SIZES}
-    saved = dict(
-        training=training,
-        held_out=cache_test(model, coco, images, held_out),
-        dev=sets,
-        alone=cache_alone(model, dev, dev_images, dev_ids),
-        files=dict(held_out=file, dev=dev_file),
-        sigmas=list(skeleton.sigmas),
-    )
-    print(f'photographs, {time.monotonic() - start:.0f} s', flush=True)
-    torch.save(saved, f'{path}.partial')
-    Path(f'{path}.partial').rename(path)
-
-
-class Study:
-    """Trains and evaluates rows in one process."""
-
-    def __init__(self, args: argparse.Namespace, out: Path) -> None:
-        self.args, self.out = args, out
-        self.device = torch.device(args.device)
-        self.data = torch.load(out / 'proposals.pt', weights_only=False, map_location='cpu')
-        self.sigmas = self.data['sigmas']
-        self.cache: Cache = self.data['training']
-        if self.device.type == 'cuda':
-            self.cache = _to(self.cache, self.device)
-
-    def method(self, key: str, seed: int) -> torch.nn.Module | None:
-        """An untrained method."""
-        torch.manual_seed(seed)
-        channels = self.cache.view.features.centers.shape[-1]
-        method = build(ROWS[key], self.sigmas, channels)
-        return method if method is None else method.to(self.device)
-
-    def held_out_precision(self, method: torch.nn.Module) -> float:
-        """AP on the photographs that were held out."""
-        test = self.data['held_out']
-        matches = evaluate(method, test, self.data['files']['held_out'], self.sigmas, self.device)
-        return numbers(matches, test.ids)['AP']
-
-    def trained(self, key: str, seed: int, rate: float) -> torch.nn.Module:
-        """Train a row."""
-        row, cache = ROWS[key], self.cache
-        method = self.method(key, seed)
-        set_constants(method, cache)
-        if row.few:
-            persons = cache.view.persons.labeled.any(-1).sum(1)
-            cache = take(cache, (persons <= row.few).nonzero()[:, 0])
-        train(method, cache, self.args.steps, self.args.batch_size, rate, seed, self.device)
-        return method
-
-    def tune(self, key: str) -> None:
-        """Choose learning rate and thresholds of a row on held-out photographs."""
-        path = self.out / 'tuned' / f'{key}.json'
-        if path.is_file():
-            return
-        tried = []
-        for rate in RATES:
-            method = self.trained(key, 0, rate)
-            for options in self.thresholds(key):
-                vars(method).update(options)
-                tried.append((self.held_out_precision(method), rate, options))
-        best = max(tried, key=lambda entry: entry[0])
-        save_run(path, dict(rate=best[1], options=best[2], tried=tried))
-
-    def thresholds(self, key: str) -> list[dict]:
-        """Options of the decoding to choose from."""
-        if ROWS[key].method != 'tags':
-            return [{}]
-        return [
-            dict(keypoint_thr=low, tag_thr=far)
-            for low in KEYPOINT_THRESHOLDS
-            for far in TAG_THRESHOLDS
-        ]
-
-    def run(self, key: str, seed: int) -> None:
-        """Train and evaluate a row, and the rows that take its weights."""
-        row, method, began = ROWS[key], self.method(key, seed), time.monotonic()
-        tuned: dict = {}
-        if is_trained(row):
-            tuned = json.loads((self.out / 'tuned' / f'{row.tuned_as or key}.json').read_text())
-            method = self.trained(key, seed, tuned['rate'])
-            vars(method).update(tuned['options'])
-        own = method
-        for name, other in ROWS.items():
-            if name != key and other.same_as != key:
-                continue
-            method = own
-            if name != key:
-                method = self.method(name, seed)
-                method.load_state_dict(own.state_dict())
-                method.eval()
-            test = self.data['dev'][other.size]
-            matches = evaluate(method, test, self.data['files']['dev'], self.sigmas, self.device)
-            result = dict(
-                described(self.args, self.device),
-                row=name,
-                seed=seed,
-                rate=tuned.get('rate'),
-                options=tuned.get('options'),
-                seconds=round(time.monotonic() - began, 1),
-                numbers=numbers(matches, test.ids),
-            )
-            if method is not None and other.size == 512:
-                for how, hungarian in (('alone', False), ('alone, one to one', True)):
-                    result[how] = judge(
-                        method, self.data['alone'], self.sigmas, self.device, hungarian
-                    )
-            torch.save(
-                [matches.get(index) for index in test.ids],
-                self.out / 'matches' / f'{name}_seed{seed}.pt',
-            )
-            save_run(self.out / 'results' / f'{name}_seed{seed}.json', result)
-
-
-def _to(values: object, device: torch.device) -> object:
-    if isinstance(values, torch.Tensor):
-        return values.to(device)
-    return type(values)(*(_to(part, device) for part in values))
 
 
 def list_jobs(args: argparse.Namespace, out: Path) -> list[tuple[str, str, int]]:
     """(action, row, seed) in the order in which they should run."""
-    wanted = {ROWS[key].same_as or key for key in args.rows}
+    keys = [key for key in args.rows if ROWS[key].size == 512 or not args.reduced]
+    wanted = {ROWS[key].same_as or key for key in keys}
     jobs = []
     for seed in args.seeds:
         for key in (key for key in ROWS if key in wanted):
             if seed != args.seeds[0] and not is_trained(ROWS[key]):
                 continue
-            if not (out / 'results' / f'{key}_seed{seed}.json').is_file():
+            if not is_finished(out / 'results' / f'{key}_seed{seed}.json', args):
                 jobs.append(('run', key, seed))
     # the main tables of all seeds before what the paper does not ask
     jobs.sort(key=lambda job: (ROWS[job[1]].table == '3', job[2]))

@@ -9,10 +9,9 @@ import matplotlib
 
 matplotlib.use('Agg')
 import numpy as np
-import torch
 from matplotlib import pyplot as plt
+from study_common.precision import average_precision, difference, load_all, resample
 
-from .precision import Matches, resample
 from .rows import ROWS
 
 TITLES = {'1': "The paper's Table 1", '2': "The paper's Table 2", '3': 'Beyond the paper'}
@@ -28,12 +27,24 @@ PAIRS = [
     ('ours', 'ae'),
     ('ours', 'snapped'),
     ('ours', 'no_geometry'),
+    ('ours', 'no_content'),
     ('ours', 'layers0'),
+    ('ours', 'layers4'),
+    ('ours', 'heads1'),
+    ('ours', 'heads8'),
+    ('ours', 'peaks5'),
+    ('ours', 'peaks10'),
+    ('ours', 'few_people'),
+    ('paper7', 'greedy'),
+    ('ae_position', 'ae'),
+    ('paper7', 'ae_position'),
     ('table2_row4', 'table2_row1'),
 ]
 #: rows beyond the paper, darker in the plot
 OURS = ('geometry', 'unranked', 'ours')
-NOBODY = Matches(np.zeros(0), np.zeros((10, 0), bool), np.zeros((10, 0), bool), 0)
+#: rows and numbers of people of the table on crowds
+CROWDED_ROWS = ('snapped', 'ae', 'paper7', 'geometry', 'ours', 'few_people')
+CROWDED = {'2-3': (2, 3), '4-7': (4, 7), '8+': (8, 10**6)}
 
 
 def read(out: Path) -> dict[str, list[dict]]:
@@ -87,27 +98,39 @@ def alone_table(rows: dict[str, list[dict]]) -> list[str]:
     return ['### Grouping alone\n\n' + _table(['', *columns], lines)]
 
 
+def crowded_table(out: Path) -> list[str]:
+    """AP on more and more crowded photographs."""
+    found = load_all(out / 'matches', CROWDED_ROWS)
+    if not found:
+        return []
+    persons = next(iter(next(iter(found.values())).values())).persons
+    chosen = {name: (persons >= low) & (persons <= high) for name, (low, high) in CROWDED.items()}
+    head = [f'{name} people ({int(some.sum())} photographs)' for name, some in chosen.items()]
+    lines = []
+    for key, seeds in found.items():
+        cells = []
+        for some in chosen.values():
+            values = [average_precision(one, some.astype(int)).mean() for one in seeds.values()]
+            cells.append(_cell(values))
+        lines.append([ROWS[key].name, *cells])
+    return ['### More crowded scenes\n\n' + _table(['AP', *head], lines)]
+
+
 def significance_table(out: Path) -> list[str]:
     """Differences with the interval of a paired bootstrap over the photographs."""
-    matches: dict[str, list[list[Matches]]] = {}
-    for key in dict.fromkeys(key for pair in PAIRS for key in pair):
-        files = sorted((out / 'matches').glob(f'{key}_seed?.pt'))
-        if files:
-            runs = [torch.load(file, weights_only=False) for file in files]
-            matches[key] = [[image or NOBODY for image in run] for run in runs]
+    matches = load_all(out / 'matches', dict.fromkeys(key for pair in PAIRS for key in pair))
     if not matches:
         return []
     drawn, lines = resample(matches), []
     for better, worse in PAIRS:
         if better in drawn and worse in drawn:
-            difference = drawn[better] - drawn[worse]
-            low, high = np.quantile(difference, [0.025, 0.975])
+            gap = difference(drawn[better], drawn[worse])
             lines.append(
                 [
                     f'{ROWS[better].name} − {ROWS[worse].name}',
-                    f'{difference.mean():+.3f}',
-                    f'{low:+.3f} to {high:+.3f}',
-                    'yes' if low > 0 or high < 0 else 'no',
+                    f'{gap.value:+.3f}',
+                    f'{gap.low:+.3f} to {gap.high:+.3f}',
+                    'yes' if gap.low > 0 or gap.high < 0 else 'no',
                 ]
             )
     head = ['difference of AP', 'mean', 'interval of 95 %', 'without 0']
@@ -139,7 +162,7 @@ def write(out: Path, intervals: bool) -> str:
     rows = read(out)
     if not rows:
         return 'no results yet'
-    parts = [*precision_tables(rows), *alone_table(rows)]
+    parts = [*precision_tables(rows), *alone_table(rows), *crowded_table(out)]
     text = '\n\n'.join(parts + (significance_table(out) if intervals else []))
     (out / 'tables.md').write_text(text + '\n')
     draw(rows, out / 'table1.png')

@@ -80,6 +80,13 @@ ROWS = {
         '2', 'row 3: visibility by MLP', 'paper', dict(visibility='center'), **_PAPER
     ),
     'table2_row4': Row('2', 'row 4: visibility by attention', 'paper', same_as='paper7'),
+    'ae_position': Row(
+        '3',
+        'associative embedding with position encoding',
+        'tags',
+        dict(position_encoding=True),
+        tuned_as='ae',
+    ),
     'no_geometry': Row(
         '3',
         'the photograph model without geometry',

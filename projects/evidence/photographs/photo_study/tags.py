@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from centergroup_mm.engine.proposal_cache import View
 from centergroup_mm.models.grouping import Poses
 from centergroup_mm.models.grouping.embedding import MLP
+from centergroup_mm.models.grouping.point_tokens import sine_encoding
 from centergroup_mm.models.losses.centergroup_loss import mean_where
 
 #: from head and trunk to the limbs, as HigherHRNet groups COCO's keypoints
@@ -25,6 +26,7 @@ class TagGrouping(nn.Module):
         in_channels: S, sampled channels.
         channels: width of the tags' network.
         keypoint_thr, tag_thr: of MMPose's decoding, chosen on held-out photographs.
+        position_encoding: the tags also know where the keypoint is, as the attention does.
     """
 
     #: pose c is that of center c
@@ -37,6 +39,7 @@ class TagGrouping(nn.Module):
         channels: int = 128,
         keypoint_thr: float = 0.1,
         tag_thr: float = 1.0,
+        position_encoding: bool = False,
     ) -> None:
         super().__init__()
         self.register_buffer('sigmas', torch.tensor(sigmas), persistent=False)
@@ -45,12 +48,15 @@ class TagGrouping(nn.Module):
         self.types = nn.Embedding(len(sigmas), channels)
         self.first = nn.Linear(in_channels, channels)
         self.mlp = MLP(channels, channels, channels, 1)
+        self.position = nn.Linear(channels, channels) if position_encoding else None
         self.keypoint_thr, self.tag_thr = keypoint_thr, tag_thr
 
     def forward(self, view: View) -> Tensor:
         """Tags [B x K x R]."""
         features = (view.features.keypoints - self.mean) / self.std
         known = self.first(features) + self.types.weight[:, None]
+        if self.position is not None:
+            known = known + self.position(sine_encoding(view.keypoints.points, known.shape[-1]))
         return self.mlp(F.relu(known))[..., 0]
 
     def losses(self, view: View, matched: Tensor) -> dict[str, Tensor]:

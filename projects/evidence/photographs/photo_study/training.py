@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from study_common.precision import Matches, match_images
 from torch import Tensor, nn
 
 from centergroup_mm.engine.grouping_trainer import NO_DECAY, WeightMean
 from centergroup_mm.models.grouping import Poses
 from centergroup_mm.models.grouping.pose_similarity import suppress
 
-from .precision import Matches, match_images
 from .proposals import Cache, TestSet, take, widen
 
 #: OKS from which two poses are one person, in every row
@@ -140,7 +140,7 @@ def evaluate(
     sigmas: list[float],
     device: torch.device,
     stride: int = 4,
-) -> dict[int, Matches]:
+) -> Matches:
     """Matches of all photographs."""
     results = as_results(predict(method, test, device), test, sigmas, stride)
     return match_images(annotations, results, test.ids, np.asarray(sigmas))

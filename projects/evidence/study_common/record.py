@@ -1,31 +1,28 @@
-"""Results, with what was really run beside the numbers."""
+"""What was really run, for the file of a result."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import centergroup_mm
 from centergroup_mm.utils.files import write_whole
 
-#: of the command line, what changes the numbers
-SETTINGS = ('passes', 'steps', 'batch_size', 'max_images')
 
-
-def processor_name(device: torch.device) -> str:
+def processor_name(device: str | torch.device = 'cpu') -> str:
     """The GPU, or the CPU as the system names it."""
-    if device.type == 'cuda':
+    if torch.device(device).type == 'cuda':
         return torch.cuda.get_device_name(device)
     info = Path('/proc/cpuinfo')
     lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
-    return f'{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads'
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def commit() -> str:
@@ -33,23 +30,24 @@ def commit() -> str:
     if told := os.environ.get('CENTERGROUP_COMMIT'):
         return told
     command = ['git', '-C', str(Path(__file__).parent), 'describe', '--always', '--dirty']
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # there is no git
+        return 'unknown'
     return answer.stdout.strip() or 'unknown'
 
 
-def described(args: argparse.Namespace, device: torch.device) -> dict:
-    """Version, commit, processor and settings of a run."""
+def versions() -> dict[str, str]:
+    """Version of the package, commit, Python and torch."""
     return dict(
         version=centergroup_mm.__version__,
         commit=commit(),
+        python=platform.python_version(),
         torch=torch.__version__,
-        processor=processor_name(device),
-        detector=Path(args.detector).name,
-        settings={name: getattr(args, name) for name in SETTINGS},
     )
 
 
-def save_run(path: Path, content: dict) -> None:
+def save_json(path: Path, content: Any) -> None:
     """Write a JSON file, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(path) as partial:
