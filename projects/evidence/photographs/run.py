@@ -13,8 +13,10 @@
 TRAIN and DEV are folders with person_keypoints.json (COCO's format) and images/. The detector runs
 once on views of the photographs, and all rows are trained on the same views. Every tenth photograph
 of TRAIN is held out, to choose learning rates and thresholds. Each row and seed is written to
-OUT/results as it ends and is not run again. --report only prints the tables from there, with the
-intervals of a paired bootstrap over the photographs, which takes some minutes.
+OUT/results as it ends and is not run again.
+
+    # only the tables of what is there, with the intervals of a paired bootstrap: half a minute
+    python projects/evidence/photographs/run.py --report --out projects/evidence/photographs
 """
 
 from __future__ import annotations
@@ -43,9 +45,11 @@ from centergroup_mm.utils.errors import run_tool  # noqa: E402
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.make_parser(__doc__ or '')
-    parser.add_argument('detector', help='weights of MoveNet, or of a model with such a detector')
-    parser.add_argument('--train', required=True, metavar='TRAIN')
-    parser.add_argument('--dev', required=True, metavar='DEV')
+    parser.add_argument(
+        'detector', nargs='?', help='weights of MoveNet, or of a model with such a detector'
+    )
+    parser.add_argument('--train', metavar='TRAIN')
+    parser.add_argument('--dev', metavar='DEV')
     parser.add_argument('--rows', nargs='+', choices=list(ROWS), default=list(ROWS), metavar='ROW')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--passes', type=int, default=5, help='views of each photograph, default 5')
@@ -61,6 +65,8 @@ def parse_args() -> argparse.Namespace:
         '--report', action='store_true', help='only print the tables, with intervals'
     )
     args = parser.parse_args()
+    if not (args.report or (args.detector and args.train and args.dev)):
+        parser.error('the detector, --train and --dev are needed, except for --report')
     if args.reduced:
         args.seeds, args.passes, args.steps, args.batch_size = [0], 2, 250, 24
         args.max_images = 600
@@ -107,9 +113,8 @@ def main() -> None:
     """Cache, run what is missing, report."""
     args = parse_args()
     out, start = Path(args.out), time.monotonic()
-    for name in ('results', 'tuned', 'matches'):
-        (out / name).mkdir(parents=True, exist_ok=True)
     if not args.report:
+        out.mkdir(parents=True, exist_ok=True)
         make_caches(args, out)
         wanted = list_jobs(args, out)
         context = multiprocessing.get_context('spawn')

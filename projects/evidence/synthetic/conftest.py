@@ -1,4 +1,6 @@
-"""Lets the tests find the project's modules.
+"""Lets the tests find the modules of the study, and of all studies."""
 
-pytest puts the folder of this file, which is no package, on the path.
-"""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

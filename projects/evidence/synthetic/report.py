@@ -3,8 +3,7 @@
     python projects/evidence/synthetic/report.py projects/evidence/synthetic/results
 
 prints the tables in Markdown, with --readme puts them between the marks of a page, and draws
-RESULTS/ap.png. With --compare OUT, the folder of a whole study, the intervals of the differences
-are computed first and written to RESULTS/differences.json.
+RESULTS/ap.png. Intervals of differences are those of a paired bootstrap over the test scenes.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
-for folder in (PROJECT.parents[2], PROJECT):
+for folder in (PROJECT.parents[2], PROJECT.parent, PROJECT):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-from crowd_study.rows import ROWS, Settings  # noqa: E402
+from crowd_study.rows import ROWS  # noqa: E402
+from study_common.precision import Difference, difference, load_all, resample  # noqa: E402
 
 TITLES = dict(
     backbones='CenterGroup on other backbones', methods='Other methods on the same backbone'
@@ -34,7 +34,6 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('results', help='folder of the JSON files')
-    parser.add_argument('--compare', metavar='OUT', help='folder with predictions/ and data/val/')
     parser.add_argument('--readme', help='page to put the tables into')
     return parser.parse_args()
 
@@ -55,6 +54,21 @@ def optional(path: Path) -> dict:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
+def differences(folder: Path) -> dict[str, Difference]:
+    """The first row's AP minus that of each other one, over the seeds that both have."""
+    matches = load_all(folder, ROWS)
+    first, *others = ROWS
+    if first not in matches:
+        return {}
+    drawn, gaps = resample(matches), {}
+    for name in others:
+        common = drawn[first].keys() & drawn.get(name, {}).keys()
+        if common:
+            pair = ({seed: drawn[row][seed] for seed in common} for row in (first, name))
+            gaps[name] = difference(*pair)
+    return gaps
+
+
 def spread(values: list[float | None]) -> str:
     """Mean and standard deviation over seeds, without the leading zero."""
     if None in values:
@@ -65,7 +79,9 @@ def spread(values: list[float | None]) -> str:
     return text.replace('0.', '.')
 
 
-def table(study: str, results: dict[str, list[dict]], times: dict, gaps: dict) -> str:
+def table(
+    study: str, results: dict[str, list[dict]], times: dict, gaps: dict[str, Difference]
+) -> str:
     """One table in Markdown."""
     lines = [
         '| row | seeds | AP | AP50 | AP, 1–2 people | 3–4 | 5–6 | parameters | ms | '
@@ -84,9 +100,7 @@ def table(study: str, results: dict[str, list[dict]], times: dict, gaps: dict) -
         cells.append(str(round(times['median'][name])) if name in times.get('median', {}) else '–')
         gap = gaps.get(name)
         cells.append(
-            '–'
-            if gap is None
-            else f'{gap["difference"]:+.3f} ({gap["low"]:+.3f} to {gap["high"]:+.3f})'
+            '–' if gap is None else f'{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})'
         )
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines)
@@ -168,16 +182,7 @@ def main() -> None:
     results = read(folder)
     if not results:
         sys.exit(f'{folder} has no results of run.py')
-    if args.compare:
-        from crowd_study.compare import compare
-        from crowd_study.training import write_json
-
-        from centergroup_mm.utils.skeleton import read_metainfo
-
-        settings = Settings(Path(args.compare), 0, 0)
-        sigmas = read_metainfo('BottomupCocoDataset').sigmas
-        write_json(folder / 'differences.json', compare(settings, sigmas))
-    times, gaps = optional(folder / 'milliseconds.json'), optional(folder / 'differences.json')
+    times, gaps = optional(folder / 'milliseconds.json'), differences(folder)
     parts = [
         f'**{title}**\n\n{table(study, results, times, gaps)}' for study, title in TITLES.items()
     ]

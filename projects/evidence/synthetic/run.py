@@ -28,7 +28,7 @@ import traceback
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
-for folder in (PROJECT.parents[2], PROJECT):
+for folder in (PROJECT.parents[2], PROJECT.parent, PROJECT):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from pathlib import Path
 
 import cv2
@@ -12,15 +13,25 @@ import torch
 from photo_study import report
 from photo_study.alone import AloneSet, judge
 from photo_study.ours import Regression
-from photo_study.precision import average_precision, match_images, resample
 from photo_study.rows import ROWS, build, is_trained
+from photo_study.study import is_finished, numbers
 from photo_study.tags import TagGrouping
+from study_common.precision import (
+    average_precision,
+    difference,
+    load_all,
+    load_matches,
+    match_images,
+    resample,
+    save_matches,
+)
 
 from centergroup_mm.engine.proposal_cache import View
 from centergroup_mm.evaluation.average_precision import coco_numbers
 from centergroup_mm.models.grouping.point_proposals import CenterPeaks, KeypointPeaks
 from centergroup_mm.models.grouping.point_tokens import PointFeatures
 from centergroup_mm.models.losses.point_grouping_loss import Persons
+from centergroup_mm.utils.errors import UserError
 from centergroup_mm.utils.skeleton import read_metainfo
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -81,21 +92,54 @@ def some_results(tmp_path: Path) -> tuple[Path, list[dict], list[int]]:
 def test_precision_from_matches_is_that_of_coco(tmp_path: Path) -> None:
     file, results, ids = some_results(tmp_path)
     expected = coco_numbers(file, results, ids, SIGMAS)
-    matches = match_images(file, results, ids, SIGMAS)
-    own = average_precision([matches[index] for index in ids])
+    save_matches(tmp_path / 'row_seed0.npz', match_images(file, results, ids, SIGMAS))
+    matches = load_matches(tmp_path / 'row_seed0.npz')
+    own = average_precision(matches)
     assert 0.1 < expected['AP'] < 0.9
     assert own.mean() == pytest.approx(expected['AP'], abs=1e-12)
     assert own[0] == pytest.approx(expected['AP50'], abs=1e-12)
     assert own[5] == pytest.approx(expected['AP75'], abs=1e-12)
+    some = coco_numbers(file, results, ids[3:], SIGMAS)['AP']
+    times = np.array([0] * 3 + [1] * 9)
+    assert average_precision(matches, times).mean() == pytest.approx(some, abs=1e-12)
+    assert average_precision(matches, 2 * times).mean() == pytest.approx(some, abs=1e-3)
+    assert average_precision(matches, times + (times > 0)[::-1]).mean() != pytest.approx(some)
+
+
+def test_a_row_without_poses_has_no_precision(tmp_path: Path) -> None:
+    file, _, ids = some_results(tmp_path)
+    assert average_precision(match_images(file, [], ids, SIGMAS)).tolist() == [0] * 10
 
 
 def test_resampling_pairs_the_rows(tmp_path: Path) -> None:
     file, results, ids = some_results(tmp_path)
-    matches = match_images(file, results, ids, SIGMAS)
-    runs = [[matches[index] for index in ids]]
-    drawn = resample(dict(one=runs, same=runs), rounds=20)
-    assert np.array_equal(drawn['one'], drawn['same'])
-    assert drawn['one'].std() > 0
+    runs = {0: match_images(file, results, ids, SIGMAS)}
+    fewer = {0: match_images(file, results[::2], ids, SIGMAS)}
+    drawn = resample(dict(one=runs, same=runs, fewer=fewer), rounds=50)
+    assert difference(drawn['one'], drawn['same']) == (0, 0, 0)
+    gap = difference(drawn['one'], drawn['fewer'])
+    aps = [average_precision(rows[0]).mean() for rows in (runs, fewer)]
+    assert gap.value == pytest.approx(aps[0] - aps[1])
+    assert gap.low < gap.value < gap.high
+
+
+def test_results_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
+    settings = dict(passes=2, steps=5, batch_size=3, max_images=None)
+    file = tmp_path / 'ae_seed0.json'
+    assert not is_finished(file, Namespace(**settings))
+    file.write_text(json.dumps(dict(settings=settings)))
+    assert is_finished(file, Namespace(**settings))
+    with pytest.raises(UserError, match='--batch-size 3, not 4'):
+        is_finished(file, Namespace(**settings | dict(batch_size=4)))
+
+
+def test_the_numbers_are_those_of_the_matches() -> None:
+    rows = report.read(PROJECT)
+    found = load_all(PROJECT / 'matches', rows)
+    assert found.keys() == rows.keys()
+    for key, runs in rows.items():
+        for run in runs:
+            assert numbers(found[key][run['seed']]) == pytest.approx(run['numbers'], abs=1e-9)
 
 
 @pytest.mark.parametrize('key', [key for key, row in ROWS.items() if is_trained(row)])
@@ -138,9 +182,10 @@ def test_grouping_alone_counts_swapped_keypoints() -> None:
 
 
 def test_the_documents_have_the_tables_of_the_results() -> None:
-    rows = report.read(PROJECT)
     text = (PROJECT.parents[2] / 'docs' / 'evidence.md').read_text()
-    for table in [*report.precision_tables(rows), *report.alone_table(rows)]:
+    rows = report.read(PROJECT)
+    tables = [*report.precision_tables(rows), *report.alone_table(rows)]
+    for table in [*tables, *report.crowded_table(PROJECT)]:
         assert table in text
 
 

@@ -11,12 +11,13 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, MODELS
+from study_common.record import processor_name, save_json
 from torch import nn
 
 from centergroup_mm.checkpoints.resume import find_resumable
 
 from .rows import Settings
-from .training import configure, processor, write_json
+from .training import configure
 
 
 def measure(names: list[str], seed: int, settings: Settings, images: int, threads: int = 1) -> None:
@@ -55,7 +56,7 @@ def measure(names: list[str], seed: int, settings: Settings, images: int, thread
             with torch.no_grad():
                 model.test_step(batch)
             taken[name].append(1000 * (time.perf_counter() - clock))
-    write_json(
+    save_json(
         settings.out / 'results' / 'milliseconds.json',
         dict(
             median={name: round(statistics.median(times[3:]), 1) for name, times in taken.items()},
@@ -64,7 +65,7 @@ def measure(names: list[str], seed: int, settings: Settings, images: int, thread
             side=settings.side,
             threads=threads,
             flip_test=True,
-            processor=processor(),
+            processor=processor_name(),
             torch=torch.__version__,
             python=platform.python_version(),
         ),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -15,12 +12,11 @@ import mmengine
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from study_common.precision import Matches, average_precision, match_images, save_matches
+from study_common.record import processor_name, save_json, versions
 
 from centergroup_mm.checkpoints.resume import prepare_resume
-from centergroup_mm.evaluation.average_precision import coco_numbers
 from centergroup_mm.utils import cli
-from centergroup_mm.utils.files import write_whole
-from centergroup_mm.version import __version__
 
 from .rows import ROOT, ROWS, Settings
 
@@ -96,61 +92,33 @@ def train(name: str, seed: int, settings: Settings) -> None:
     done = settings.iterations - begun
     runner.test()
     found = json.loads((settings.work_dir(name, seed) / 'found.keypoints.json').read_text())
+    sigmas = runner.test_dataloader.dataset.metainfo['sigmas'].tolist()
+    ann_file = settings.out / 'data' / 'val' / 'person_keypoints.json'
+    images = [image['id'] for image in json.loads(ann_file.read_text())['images']]
+    matches = match_images(ann_file, found, images, sigmas)
+    save_matches(settings.result(name, seed).with_suffix('.npz'), matches)
     result = dict(
         row=name,
         title=ROWS[name].title,
         seed=seed,
-        **accuracy(settings, found, runner.test_dataloader.dataset.metainfo['sigmas'].tolist()),
+        **accuracy(matches),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         # of this part of a training that was interrupted
         training=dict(seconds=round(seconds, 1), iterations=done),
         run=what_was_run(settings, cfg),
     )
-    write_json(settings.result(name, seed), result)
-    kept = settings.out / 'predictions' / f'{name}_seed{seed}.json.gz'
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(kept) as partial, gzip.open(partial, 'wt') as file:
-        json.dump(slim(found), file)
+    save_json(settings.result(name, seed), result)
 
 
-def slim(found: list[dict]) -> list[dict]:
-    """COCO results with what the evaluation reads, coordinates to a tenth of a pixel."""
-    return [
-        dict(
-            image_id=entry['image_id'],
-            category_id=entry['category_id'],
-            score=entry['score'],
-            keypoints=[round(value, 1) for value in entry['keypoints']],
-        )
-        for entry in found
-    ]
-
-
-def accuracy(settings: Settings, found: list[dict], sigmas: list[float]) -> dict[str, Any]:
-    """AP over all validation scenes and by the number of people with keypoints.
-
-    Args:
-        settings: of the study.
-        found: COCO results.
-        sigmas: keypoint standard deviations.
-    """
-    ann_file = settings.out / 'data' / 'val' / 'person_keypoints.json'
-    content = json.loads(ann_file.read_text())
-    people = {image['id']: 0 for image in content['images']}
-    for entry in content['annotations']:
-        people[entry['image_id']] += not entry['iscrowd'] and entry['num_keypoints'] > 0
-    numbers = coco_numbers(ann_file, found, list(people), sigmas)
+def accuracy(matches: Matches) -> dict[str, Any]:
+    """AP over all validation scenes and by the number of people with keypoints."""
+    values = average_precision(matches)
     groups = {}
     for label, (low, high) in GROUPS.items():
-        chosen = [image for image, number in people.items() if low <= number <= high]
-        value = coco_numbers(ann_file, found, chosen, sigmas)['AP'] if chosen else float('nan')
-        groups[label] = dict(ap=rounded(value), images=len(chosen))
-    return dict(
-        ap=rounded(numbers['AP']),
-        ap50=rounded(numbers['AP50']),
-        ar=rounded(numbers['AR']),
-        ap_by_people=groups,
-    )
+        chosen = (matches.persons >= low) & (matches.persons <= high)
+        value = average_precision(matches, chosen.astype(int)).mean()
+        groups[label] = dict(ap=rounded(value), images=int(chosen.sum()))
+    return dict(ap=rounded(values.mean()), ap50=rounded(values[0]), ap_by_people=groups)
 
 
 def rounded(value: float) -> float | None:
@@ -166,48 +134,14 @@ def what_was_run(settings: Settings, cfg: Config) -> dict[str, Any]:
         for kind in ('train', 'val')
     }
     return dict(
-        version=__version__,
-        commit=commit(),
+        versions(),
         config=str(Path(cfg.filename).resolve().relative_to(ROOT)),
         data=manifests,
         iterations=settings.iterations,
         batch_size=settings.batch_size,
         side=settings.side,
         optimizer=dict(cfg.optim_wrapper.optimizer),
-        processor=processor(),
+        processor=processor_name(),
         gpu=gpu,
-        python=platform.python_version(),
-        torch=torch.__version__,
         mmengine=mmengine.__version__,
     )
-
-
-def commit() -> str | None:
-    """The commit of this clone; of a copy without history what CENTERGROUP_COMMIT says."""
-    try:
-        done = subprocess.run(
-            ['git', '-C', str(ROOT), 'describe', '--always', '--dirty'],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return os.environ.get('CENTERGROUP_COMMIT')
-
-
-def processor() -> str:
-    """Name of the processor."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + '\n')
