@@ -29,6 +29,7 @@ import centergroup_mm  # noqa: F401
 from centergroup_mm.evaluation.average_precision import ap_by_crowd_level
 from centergroup_mm.inference import TorchPredictor, load_model
 from centergroup_mm.synthetic import write_dataset
+from centergroup_mm.utils.checks import load_config
 from centergroup_mm.utils.errors import UserError, run_tool
 from centergroup_mm.utils.memory import keep_freed_memory
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
@@ -89,7 +90,7 @@ class Progress(Hook):
 
 def prepare(args: argparse.Namespace) -> None:
     """Write those of the three datasets that do not exist yet."""
-    size = tuple(Config.fromfile(args.config).input_size)
+    size = tuple(load_config(args.config).input_size)
     for name, preset, _, seed in SETS:
         folder = Path(args.data_root) / name
         try:
@@ -110,7 +111,7 @@ def prepare(args: argparse.Namespace) -> None:
 
 def demo_config(args: argparse.Namespace) -> Config:
     """The config with the paths and lengths of the command line."""
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     cfg.work_dir = args.work_dir
     root = args.data_root.rstrip('/') + '/'
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):

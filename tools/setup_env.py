@@ -12,6 +12,7 @@ has to be compiled where its wheel does not fit the numpy that is there.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -45,6 +46,7 @@ COMPILING_FAILED = (
 
 def main() -> None:
     """Do what is not done yet, saying each step."""
+    argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0]).parse_args()
     active = os.environ.get('VIRTUAL_ENV')
     env = Path(active).resolve() if active else ROOT / '.venv'
     stamp, state = env / STAMP, fingerprint()
