@@ -183,7 +183,9 @@ def test_parts_are_those_of_the_prediction(work, scenes, batch, flip):
     assert list(case.stage_seconds[4][0]) == list(STAGES)
     owners = (case.head, case.head.detector, case.head.neck.center_embed)
     for owner in owners:  # nothing stays replaced
-        assert not {'forward', 'detect', 'on_windows', 'propose', 'merge'} & set(vars(owner))
+        assert not {'forward', 'detect', 'on_windows', 'at_cells', 'propose', 'merge'} & set(
+            vars(owner)
+        )
 
 
 @pytest.mark.parametrize('flip', [True, False])

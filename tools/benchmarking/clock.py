@@ -21,6 +21,9 @@ from torch import Tensor, nn
 #: stages of a prediction after the detector, in this order
 STAGES = ('proposals', 'sampling', 'transformer', 'attention_and_decode')
 
+#: methods of an ``EmbeddingCNN`` that compute its outputs: all, in windows, at listed cells
+_OUTPUTS = ('forward', 'on_windows', 'at_cells')
+
 
 class Prepared(NamedTuple):
     """A call whose input is computed for each round, without being timed.
@@ -176,8 +179,8 @@ def replaced(owner: Any, **functions: Callable[..., Any]) -> Iterator[None]:
 def recorded(neck: nn.Module, call: Callable[[], Any]) -> list[Tensor]:
     """Return the outputs of the embedding CNNs of a ``CenterGroupNeck`` during a call, in order.
 
-    Which maps or windows the neck wants depends on the proposals; so one call is recorded, and
-    others get the same answers at once.  Choosing, cutting and reading remain.
+    Which maps, windows or cells the neck wants depends on the proposals; so one call is recorded,
+    and others get the same answers at once.  Choosing, cutting and reading remain.
     """
     answers: list[Tensor] = []
 
@@ -190,7 +193,7 @@ def recorded(neck: nn.Module, call: Callable[[], Any]) -> list[Tensor]:
 
     with ExitStack() as stack:
         for cnn in (neck.keypoint_embed, neck.center_embed):
-            functions = dict(forward=keep(cnn.forward), on_windows=keep(cnn.on_windows))
+            functions = {name: keep(getattr(cnn, name)) for name in _OUTPUTS}
             stack.enter_context(replaced(cnn, **functions))
         call()
     return answers
@@ -210,7 +213,7 @@ def convolved(neck: nn.Module, answers: list[Tensor]) -> Iterator[None]:
 
     with ExitStack() as stack:
         for cnn in (neck.keypoint_embed, neck.center_embed):
-            stack.enter_context(replaced(cnn, forward=answer, on_windows=answer))
+            stack.enter_context(replaced(cnn, **dict.fromkeys(_OUTPUTS, answer)))
         yield
 
 

@@ -14,9 +14,10 @@ All points are (x, y) in whole pixels of the network input.
 
 from .attention import AttentionGrouping, GroupingOutput
 from .decode import Poses, decode_poses, refine_points
-from .embedding import MLP, EmbeddingCNN, embed_windows, window_cost
+from .embedding import MLP, EmbeddingCNN, embed_cells, embed_windows, window_cost
 from .encoder import EncoderLayer
 from .geometry import ExpectedPose, read_expected
+from .listed_cells import needed_cells
 from .position import sine_encoding_at
 from .proposals import Proposals, find_peaks, merge_heatmap_levels, rank_values, select_proposals
 from .sampling import sample_at, value_at
@@ -32,6 +33,7 @@ __all__ = [
     'Poses',
     'Proposals',
     'decode_poses',
+    'embed_cells',
     'embed_windows',
     'find_peaks',
     'merge_heatmap_levels',
@@ -39,6 +41,7 @@ __all__ = [
     'merge_mirrored',
     'mirror_heatmaps',
     'mirror_proposals',
+    'needed_cells',
     'rank_values',
     'read_expected',
     'refine_points',

@@ -9,11 +9,13 @@ than the whole map.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .listed_cells import Cells, NeededCells, convolve, with_zeros
 from .sampling import bilinear_corners
 
 
@@ -71,6 +73,24 @@ class ResidualBlock(nn.Module):
         y = self.bn2(y).add_(x[..., 2:-2, 2:-2]).relu_()
         return y * inside[..., 2:-2, 2:-2]
 
+    def at_cells(self, x: Tensor, layers: Sequence[Cells], width: int) -> Tensor:
+        """Apply the block at listed cells, see ``EmbeddingCNN.at_cells``.
+
+        Args:
+            x: values of the first list of cells, [N+1 x D].
+            layers: the cells of input, first and second convolution.
+            width: of the maps with their border.
+
+        Returns:
+            [N'+1 x D], values of the last list of cells.
+        """
+        source, middle, target = layers
+        y = convolve(x, source, middle, self.conv1.weight, self.conv1.bias, width)
+        y = with_zeros(_normed(self.bn1, y).relu_())
+        y = convolve(y, middle, target, self.conv2.weight, self.conv2.bias, width)
+        y = _normed(self.bn2, y) + source.read(x, target.index)
+        return with_zeros(y.relu_())
+
 
 class EmbeddingCNN(nn.Sequential):
     """Backbone features to embeddings: a 1x1 convolution and residual blocks.
@@ -116,6 +136,51 @@ class EmbeddingCNN(nn.Sequential):
             x = block.on_windows(x, inside)
             inside = inside[..., 2:-2, 2:-2]
         return x
+
+    def at_cells(self, maps: Tensor, needed: NeededCells) -> Tensor:
+        """Outputs at the cells that are needed, equal to those of the whole map.
+
+        Args:
+            maps: [B x in_channels x h x w].
+            needed: result of :func:`~.listed_cells.needed_cells` for these maps.
+
+        Returns:
+            [N+1 x D], values of the last list of cells; the last row is zero.
+        """
+        convolution, norm, relu, *blocks = self
+        height, width = maps.shape[-2] + 2, needed.width
+        index = needed.layers[0].index
+        row = torch.div(index, width, rounding_mode='floor')
+        image = torch.div(row, height, rounding_mode='floor')
+        cells = (row - image * height - 1 + image * (height - 2)) * (width - 2)
+        cells = cells + index - row * width - 1
+        x = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1]).index_select(0, cells)
+        x = F.linear(x, convolution.weight[..., 0, 0], convolution.bias)
+        x = with_zeros(relu(_normed(norm, x)))
+        for place, block in enumerate(blocks):
+            assert isinstance(block, ResidualBlock)
+            x = block.at_cells(x, needed.layers[2 * place : 2 * place + 3], width)
+        return x
+
+
+def _normed(norm: nn.Module, values: Tensor) -> Tensor:
+    """A batch norm, or what it was replaced with, on the values of cells: [N x D] -> [N x D]."""
+    return norm(values[..., None, None])[..., 0, 0]
+
+
+def embed_cells(cnn: EmbeddingCNN, maps: Tensor, needed: NeededCells) -> Tensor:
+    """Embeddings at points, equal to ``sample_at(cnn(maps), points, size)`` up to rounding.
+
+    Args:
+        cnn: in evaluation mode, because batch statistics are those of whole maps.
+        maps: backbone maps at 1/4, [B x C x h x w].
+        needed: result of :func:`~.listed_cells.needed_cells` for these maps.
+
+    Returns:
+        [P x D]
+    """
+    values = needed.layers[-1].read(cnn.at_cells(maps, needed), needed.corners)
+    return (values * needed.weights[..., None]).sum(1)
 
 
 def window_cost(cnn: EmbeddingCNN) -> float:

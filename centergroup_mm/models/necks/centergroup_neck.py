@@ -18,7 +18,9 @@ from ..grouping import (
     EmbeddingCNN,
     EncoderLayer,
     Proposals,
+    embed_cells,
     embed_windows,
+    needed_cells,
     sample_at,
     sine_encoding_at,
     window_cost,
@@ -26,6 +28,8 @@ from ..grouping import (
 
 # A traced graph uses windows if they cost no more than the map of a 256 x 256 input.
 _TRACED_CELLS = 64 * 64
+# Windows that cost less than so many cells are not worth a list of cells.
+_FEW_CELLS = 2048
 
 
 class Tokens(NamedTuple):
@@ -53,9 +57,9 @@ class CenterGroupNeck(BaseModule):
     """Embedding CNNs, sampling at points, initial MLP and transformer encoder.
 
     Keypoints and centers have one embedding CNN each and share everything else. At test time these
-    CNNs run only in windows around the proposals if that is cheaper; the result is the same up to
-    rounding. The defaults are those of the official implementation; supplement C.2 has the sizes of
-    the transformer.
+    CNNs run only around the proposals if that is cheaper; the result is the same up to rounding.
+    The defaults are those of the official implementation; supplement C.2 has the sizes of the
+    transformer.
 
     Args:
         in_channels: channels of the backbone's 1/4 map.
@@ -156,30 +160,38 @@ class CenterGroupNeck(BaseModule):
         used: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
-        """Embeddings of one scale [B x P x D], from whole maps or windows, whichever is cheaper.
+        """Embeddings of one scale [B x P x D], from whole maps or less, whichever is cheaper.
 
-        On a CPU, empty slots have no window. A traced graph is for maps of any size; it uses
-        windows if they are few enough to be cheaper on small maps.
+        On a CPU, empty slots have no window, and where many windows overlap, a list of the cells
+        that they need is cheaper. A traced graph is for maps of any size; it uses windows if they
+        are few enough to be cheaper on small maps.
         """
         if self.training:  # batch statistics are those of whole maps
             return sample_at(cnn(feature), points, size)
         feature = feature.float()
-        slots = None
-        windows, cells = used.shape[1], _TRACED_CELLS
+        images = torch.arange(used.shape[0], device=used.device)[:, None].expand_as(used).flatten()
+        slots, flat = slice(None), points.flatten(0, 1)
+        windows, whole = used.shape[1], _TRACED_CELLS
         if not is_traced():
-            windows, cells = used.numel(), feature[:, 0].numel()
+            windows, whole = used.numel(), feature[:, 0].numel()
             if used.device.type == 'cpu':
                 slots = used.flatten().nonzero()[:, 0]
                 windows = len(slots)
-        if windows * window_cost(cnn) > cells:
+        given = feature, images[slots], flat[slots]
+        cost = windows * window_cost(cnn)
+        needed = None
+        if not isinstance(slots, slice) and cost > _FEW_CELLS:
+            needed = needed_cells(*given, size, cnn.reach)
+        if needed is not None and needed.cost < min(cost, whole):
+            values = embed_cells(cnn, feature, needed)
+        elif cost > whole:
             return sample_at(cnn(feature), points, size)
-        images = torch.arange(used.shape[0], device=used.device)[:, None].expand_as(used).flatten()
-        points = points.flatten(0, 1)
-        if slots is None:
-            return embed_windows(cnn, feature, images, points, size).view(*used.shape, -1)
-        values = embed_windows(cnn, feature, images[slots], points[slots], size)
-        empty = values.new_zeros(used.numel(), self.channels)
-        return empty.index_copy(0, slots, values).view(*used.shape, -1)
+        else:
+            values = embed_windows(cnn, *given, size)
+        if not isinstance(slots, slice):
+            empty = values.new_zeros(used.numel(), self.channels)
+            values = empty.index_copy(0, slots, values)
+        return values.view(*used.shape, -1)
 
     def tokenize(
         self,

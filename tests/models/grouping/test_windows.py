@@ -10,6 +10,8 @@ from centergroup_mm.models.grouping import (
     EmbeddingCNN,
     Proposals,
     embed_windows,
+    listed_cells,
+    needed_cells,
     sample_at,
     window_cost,
 )
@@ -81,45 +83,68 @@ def neck_case(scales: int) -> tuple[CenterGroupNeck, tuple]:
     return neck, (features, slots(3, 10, 0.5), slots(1, 10, 0.5), SIZE)
 
 
+def set_costs(monkeypatch: pytest.MonkeyPatch, window: float, cell: float = 1e9) -> None:
+    """Say what a window and a listed cell cost."""
+    monkeypatch.setattr(centergroup_neck, 'window_cost', lambda cnn: window)
+    monkeypatch.setattr(listed_cells, 'CELL_COST', cell)
+    monkeypatch.setattr(centergroup_neck, '_FEW_CELLS', 0)
+
+
 @pytest.mark.parametrize('traced', [False, True])
 @pytest.mark.parametrize('scales', [1, 3])
 @torch.no_grad()
-def test_neck_may_choose_either(traced, scales, monkeypatch):
+def test_neck_may_choose_any(traced, scales, monkeypatch):
     neck, given = neck_case(scales)
     used = torch.cat([group.valid.flatten(1) for group in given[1:3]], 1)
     monkeypatch.setattr(centergroup_neck, 'is_traced', lambda: traced)
     found = []
-    for cost in (1e-9, 1e9):
-        monkeypatch.setattr(centergroup_neck, 'window_cost', lambda cnn, cost=cost: cost)
+    for costs in ((1e9, 1e9), (1e-6, 1e9), (1e9, 1e-6)):
+        set_costs(monkeypatch, *costs)
         found.append(neck.embed(*given))
-    torch.testing.assert_close(found[0][used], found[1][used], atol=1e-5, rtol=1e-5)
-    assert (found[0][~used] == 0).all() != traced  # a traced graph has all windows
+    for other in found[1:]:
+        torch.testing.assert_close(other[used], found[0][used], atol=1e-5, rtol=1e-5)
+    assert (found[1][~used] == 0).all() != traced  # a traced graph has all windows
 
 
+@pytest.mark.parametrize('costs', [(1e-6, 1e9), (1e9, 1e-6)])
 @torch.no_grad()
-def test_image_without_valid_keypoints_has_all_its_windows(monkeypatch):
+def test_image_without_valid_keypoints_is_embedded_at_all_of_them(costs, monkeypatch):
     neck, given = neck_case(1)
     given[1].valid[0] = False
+    set_costs(monkeypatch, 1e9)
     whole = neck.embed(*given)
-    monkeypatch.setattr(centergroup_neck, 'window_cost', lambda cnn: 1e-9)
-    windows = neck.embed(*given)
-    torch.testing.assert_close(windows[0, :30], whole[0, :30], atol=1e-5, rtol=1e-5)
+    set_costs(monkeypatch, *costs)
+    found = neck.embed(*given)
+    torch.testing.assert_close(found[0, :30], whole[0, :30], atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
-def test_few_points_take_windows_and_many_the_map(monkeypatch):
+def test_the_cheapest_of_map_windows_and_cells_is_taken(monkeypatch):
     neck, given = neck_case(1)
     calls = []
-    for cnn in (neck.keypoint_embed, neck.center_embed):
-        cnn.register_forward_hook(lambda *_: calls.append('map'))
-    cells = given[0][0][-1][:, 0].numel()
-    keypoints = int(given[1].valid.sum())
-    for share, wanted in ((0.9, []), (1.1, ['map'])):
+    for name in ('embed_windows', 'embed_cells', 'sample_at'):
+        taken = getattr(centergroup_neck, name)
+        monkeypatch.setattr(
+            centergroup_neck,
+            name,
+            lambda *a, name=name, taken=taken: (calls.append(name), taken(*a))[1],
+        )
+    maps = given[0][0][-1]
+    keypoints = given[1].flatten()
+    images = torch.arange(2)[:, None].expand_as(keypoints.valid)[keypoints.valid]
+    set_costs(monkeypatch, 1.0, 1.0)
+    cells = needed_cells(maps, images, keypoints.points[keypoints.valid], SIZE, 4).cost
+    windows, whole = int(keypoints.valid.sum()), maps[:, 0].numel()
+    for window, cell, wanted in (
+        (0.9, 1.1, 'embed_windows'),
+        (1.1, 0.9, 'embed_cells'),
+        (0.9, 0.8, 'embed_cells'),
+        (1.1, 1.1, 'sample_at'),
+    ):
         calls.clear()
-        costs = {neck.keypoint_embed: share * cells / keypoints, neck.center_embed: 0}
-        monkeypatch.setattr(centergroup_neck, 'window_cost', costs.get)
+        set_costs(monkeypatch, window * whole / windows, cell * whole / cells)
         neck.embed(*given)
-        assert calls == wanted
+        assert calls[:1] == [wanted]
 
 
 @pytest.mark.parametrize('training', [True, False])
