@@ -31,9 +31,9 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
-from benchmarking.clock import alternate, interval
-from benchmarking.ratios import known, over
+from benchmarking.clock import alternate
 from benchmarking.run import machine
+from speed_results import described, pairs, save, write_page
 
 from centergroup_mm import zoo
 from centergroup_mm.checkpoints.load import check_model_weights, missing_weights
@@ -46,6 +46,28 @@ from centergroup_mm.utils.memory import keep_freed_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (256, 384, 512)
+#: images at once, and the size at which several are timed
+BATCH, BATCH_SIZE = 8, 256
+OURS, ONNX, OWN = 'ours, PyTorch', 'ours, ONNX Runtime', "detector's own decode, PyTorch"
+#: calls whose times are compared: above and below
+RATIOS = {
+    'ours / own decode, 512, 1 person': (f'{OURS}, 512, 1 person', f'{OWN}, 512, 1 person'),
+    'the same, both channels-last': (
+        f'{OURS}, 512, 1 person',
+        f'{OWN}, channels-last, 512, 1 person',
+    ),
+    'ours / own decode, 512, 20 people': (f'{OURS}, 512, 20 people', f'{OWN}, 512, 20 people'),
+    'ours, 20 people / 1 person, 512': (f'{OURS}, 512, 20 people', f'{OURS}, 512, 1 person'),
+    'W32 / ours, 512': ('W32, random weights, no flip, 512', f'{OURS}, 512, 1 person'),
+    **{
+        f'ours, ONNX Runtime / PyTorch, {side}': (f'{ONNX}, {side}', f'{OURS}, {side}, 1 person')
+        for side in SIZES
+    },
+    f'ours, ONNX Runtime, {BATCH} images at once / {BATCH} times one, {BATCH_SIZE}': (
+        f'{ONNX}, {BATCH_SIZE}, {BATCH} images',
+        f'{ONNX}, {BATCH_SIZE}',
+    ),
+}
 
 
 def group(people: int) -> np.ndarray:
@@ -114,16 +136,11 @@ def onnx_predictions(path: str, image: np.ndarray) -> dict[str, Callable[[], Any
     for side in SIZES:
         box = np.array([[0, 0, side, side]], np.float32)
         feed = {'image': squared(image, side)[None], 'content': box}
-        calls[f'ours, ONNX Runtime, {side}'] = lambda feed=feed: session.run(None, feed)
+        calls[f'{ONNX}, {side}'] = lambda feed=feed: session.run(None, feed)
+        if side == BATCH_SIZE:
+            several = {key: np.repeat(value, BATCH, 0) for key, value in feed.items()}
+            calls[f'{ONNX}, {side}, {BATCH} images'] = lambda feed=several: session.run(None, feed)
     return calls
-
-
-def ratio(above: list[float], below: list[float]) -> str:
-    """The median ratio of the rounds with its interval, or that it is not known."""
-    values = over(above, below)
-    low, high = interval(values)
-    value = f'{np.median(values):7.3f}' if known(values) else 'unknown'
-    return f'{value} ({low:.3f} to {high:.3f})'
 
 
 def main() -> None:
@@ -133,6 +150,12 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=2, help='of each call, default %(default)s')
     parser.add_argument('--onnx', help='file of tools/export_onnx.py, for its rows')
     parser.add_argument('--json', help='also write the seconds of every round here')
+    parser.add_argument(
+        '--save',
+        action='store_true',
+        help='put images a second and ratios into the file of this processor in '
+        'projects/photographs/results/ and into the table of docs/benchmarks.md',
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     keep_freed_memory()
@@ -141,47 +164,35 @@ def main() -> None:
     ours = fuse_for_inference(ours)
     own_fused = fuse_for_inference(copy.deepcopy(own))
     one, many = group(1), group(20)
-    calls = {f'ours, {side}, 1 person': prediction(ours, one, side) for side in SIZES} | {
-        f"detector's own decode, {side}, 1 person": prediction(own, one, side) for side in SIZES
+    calls = {f'{OURS}, {side}, 1 person': prediction(ours, one, side) for side in SIZES} | {
+        f'{OWN}, {side}, 1 person': prediction(own, one, side) for side in SIZES
     }
-    calls['ours, 512, 20 people'] = prediction(ours, many, 512)
-    calls["detector's own decode, 512, 20 people"] = prediction(own, many, 512)
-    calls["detector's own decode, channels-last, 512, 1 person"] = prediction(own_fused, one, 512)
+    calls[f'{OURS}, 512, 20 people'] = prediction(ours, many, 512)
+    calls[f'{OWN}, 512, 20 people'] = prediction(own, many, 512)
+    calls[f'{OWN}, channels-last, 512, 1 person'] = prediction(own_fused, one, 512)
     if args.onnx:
         calls |= onnx_predictions(args.onnx, one)
     w32 = build('centergroup_w32_coco', None, {'model.test_cfg.flip_test': False})
     w32 = fuse_for_inference(w32)
     calls['W32, random weights, no flip, 512'] = prediction(w32, one, 512)
     seconds = alternate(calls, args.repeats)
-    print(
-        f'{machine("cpu")}, {args.threads} threads, torch {torch.__version__}, '
-        f'medians of {args.repeats} rounds in alternation'
+    conditions = dict(
+        machine=machine('cpu'), threads=args.threads, torch=torch.__version__, rounds=args.repeats
     )
+    print(', '.join(f'{key} {value}' for key, value in conditions.items()))
+    images = {}
     for name, values in seconds.items():
-        print(f'{name:53} {1000 * np.median(values):7.1f} ms {1 / np.median(values):6.1f} images/s')
-    for label, above, below in (
-        (
-            'ours / own decode, 512, 1 person',
-            'ours, 512, 1 person',
-            "detector's own decode, 512, 1 person",
-        ),
-        (
-            'ours / own decode, both channels-last, 512, 1 person',
-            'ours, 512, 1 person',
-            "detector's own decode, channels-last, 512, 1 person",
-        ),
-        (
-            'ours / own decode, 512, 20 people',
-            'ours, 512, 20 people',
-            "detector's own decode, 512, 20 people",
-        ),
-        ('ours, 20 people / 1 person, 512', 'ours, 512, 20 people', 'ours, 512, 1 person'),
-        ('W32 / ours, 512', 'W32, random weights, no flip, 512', 'ours, 512, 1 person'),
-        ('ours, torch / ONNX Runtime, 512', 'ours, 512, 1 person', 'ours, ONNX Runtime, 512'),
-    ):
-        if below not in seconds:
-            continue
-        print(f'{label:53} {ratio(seconds[above], seconds[below])}')
+        number = BATCH if name.endswith(' images') else 1
+        images[name] = number / float(np.median(values))
+        print(f'{name:60} {1000 * np.median(values):7.1f} ms {images[name]:6.1f} images/s')
+    ratios = pairs(seconds, RATIOS)
+    for label in ratios:
+        if label.startswith(f'{ONNX}, {BATCH} images'):
+            ratios[label] = [value / BATCH for value in ratios[label]]
+        print(f'{label:60} {described(ratios[label])}')
+    if args.save:
+        print(f'kept in {save(conditions, images, ratios)}')
+        write_page()
     if args.json:
         Path(args.json).write_text(json.dumps(seconds, indent=1) + '\n')
 
