@@ -72,7 +72,9 @@ def table(folder: Path = FOLDER) -> str:
     """All files of a folder as one Markdown table, a column for each."""
     files = [json.loads(path.read_text()) for path in sorted(folder.glob('*.json'))]
     names = [f'{content["machine"]}, {content["threads"]} threads' for content in files]
-    lines = []
+    lines: list[str] = []
+    if not files:
+        return ''
     for key, heading in (('images', 'images a second'), ('ratios', 'ratio of times')):
         lines += [f'| {heading} | ' + ' | '.join(names) + ' |', '|---' * (len(files) + 1) + '|']
         for label in dict.fromkeys(label for content in files for label in content[key]):
