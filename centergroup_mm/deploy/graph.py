@@ -85,21 +85,18 @@ class InferenceGraph(nn.Module):
         dtype = PRECISIONS[self.precision]
         return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
 
-    def normalize(self, image: Tensor, inside: Tensor | None = None) -> Tensor:
-        """What the data preprocessor does: [B x H x W x 3] -> [B x 3 x H x W], float32.
+    @staticmethod
+    def blacken(image: Tensor, content: Tensor) -> Tensor:
+        """Set what lies beyond the image to 0, as it is in training; arguments of `forward`."""
+        _, full = masks_of_boxes(content, (image.shape[1], image.shape[2]))
+        return image.float() * full[..., None]
 
-        Args:
-            image: as of :meth:`forward`.
-            inside: [B x H x W], pixels are multiplied by it first: 0 where they shall be black, as
-                beyond the image in training.
-        """
+    def normalize(self, image: Tensor) -> Tensor:
+        """What the data preprocessor does: [B x H x W x 3] -> [B x 3 x H x W], float32."""
         image = image.permute(0, 3, 1, 2)
         if self.rgb:
             image = image.flip(1)
-        image = image.float()
-        if inside is not None:  # channels first: rows are longer, and the product is faster
-            image = image * inside[:, None]
-        return (image - self.mean) / self.std
+        return (image.float() - self.mean) / self.std
 
     def forward(self, image: Tensor, content: Tensor) -> Poses:
         """Poses of a batch in pixels of the network input.
@@ -116,8 +113,7 @@ class InferenceGraph(nn.Module):
         head = self.model.head
         with self._autocast(image.device.type):
             if self.at_points:
-                _, inside = masks_of_boxes(content, (image.shape[1], image.shape[2]))
-                return head(self.model.extract_feat(self.normalize(image, inside)))
+                return head(self.model.extract_feat(self.normalize(self.blacken(image, content))))
             detection, masks = self.detect(image, content)
             return head.decode(detection, masks, self.flip_indices)
 
