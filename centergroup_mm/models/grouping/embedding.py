@@ -88,7 +88,7 @@ class ResidualBlock(nn.Module):
         y = convolve(x, source, middle, self.conv1.weight, self.conv1.bias, width)
         y = with_zeros(_normed(self.bn1, y).relu_())
         y = convolve(y, middle, target, self.conv2.weight, self.conv2.bias, width)
-        y = _normed(self.bn2, y) + source.read(x, target.index)
+        y = _normed(self.bn2, y) + source.read(x, target.flat)
         return with_zeros(y.relu_())
 
 
@@ -148,8 +148,9 @@ class EmbeddingCNN(nn.Sequential):
             [N+1 x D], values of the last list of cells; the last row is zero.
         """
         convolution, norm, relu, *blocks = self
+        assert isinstance(convolution, nn.Conv2d)
         height, width = maps.shape[-2] + 2, needed.width
-        index = needed.layers[0].index
+        index = needed.layers[0].flat
         row = torch.div(index, width, rounding_mode='floor')
         image = torch.div(row, height, rounding_mode='floor')
         cells = (row - image * height - 1 + image * (height - 2)) * (width - 2)

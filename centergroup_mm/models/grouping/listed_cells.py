@@ -29,21 +29,21 @@ class Cells(NamedTuple):
     """Cells of maps with a border of one cell, flat over images, rows and columns.
 
     ===== ============================= =====================================================
-    index [N] int64                     ascending
-    row   [B (h + 2) (w + 2)] int64     where each cell is in ``index``, N for cells that are not
+    flat  [N] int64                     ascending
+    row   [B (h + 2) (w + 2)] int64     where each cell is in ``flat``, N for cells that are not
     ===== ============================= =====================================================
     """
 
-    index: Tensor
+    flat: Tensor
     row: Tensor
 
     @classmethod
     def where(cls, needed: Tensor) -> Cells:
         """The cells that are needed, [B x h+2 x w+2] bool."""
-        flat = needed.flatten()
-        index = flat.nonzero()[:, 0]
-        row = flat.cumsum(0) - 1
-        return cls(index, row.masked_fill(~flat, len(index)))
+        needed = needed.flatten()
+        flat = needed.nonzero()[:, 0]
+        row = needed.cumsum(0) - 1
+        return cls(flat, row.masked_fill(~needed, len(flat)))
 
     def read(self, values: Tensor, at: Tensor) -> Tensor:
         """Values of cells of this list.
@@ -78,7 +78,7 @@ class NeededCells(NamedTuple):
     def cost(self) -> float:
         """Number of cells of whole maps whose convolutions take as long."""
         outputs = self.layers[1:] or self.layers
-        return CELL_COST * sum(len(cells.index) for cells in outputs) / len(outputs)
+        return CELL_COST * sum(len(cells.flat) for cells in outputs) / len(outputs)
 
 
 def needed_cells(
@@ -140,7 +140,7 @@ def convolve(
     steps = (steps[:, None] * width + steps).flatten()
     matrix = weight.permute(2, 3, 1, 0).reshape(-1, weight.shape[0])
     parts = []
-    for cells in target.index.split(_CHUNK):
+    for cells in target.flat.split(_CHUNK):
         around = source.read(values, cells[:, None] + steps).flatten(1)  # [m x 9 C]
         parts.append(around @ matrix if bias is None else torch.addmm(bias, around, matrix))
     return torch.cat(parts) if parts else values.new_zeros(0, weight.shape[0])

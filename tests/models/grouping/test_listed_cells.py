@@ -49,7 +49,7 @@ def test_a_cell_that_two_points_need_is_listed_once():
     apart = torch.tensor([[50.0, 50.0], [110.0, 50.0]])
     near = torch.tensor([[50.0, 50.0], [50.0, 50.0]])
     sizes = [
-        [len(cells.index) for cells in needed_cells(maps, images, points, SIZE, 4).layers]
+        [len(cells.flat) for cells in needed_cells(maps, images, points, SIZE, 4).layers]
         for points in (apart, near)
     ]
     assert sizes[1] == [100, 64, 36, 16, 4]
