@@ -15,11 +15,15 @@ from .poses import Poses
 #: how a tensor of an ONNX file says that its values are in another file: the key ``location``
 EXTERNAL = b'\x0a\x08location\x12'
 
+#: longest input as a multiple of its short side, as of the test pipeline: a longer image is scaled
+#: by its long side instead
+LONGEST = 4
+
 
 def resize(
     image: np.ndarray, short_side: int, factor: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fit the short side, and center the image in a padded network input.
+    """Fit the short side, or the long one of very long images, and center the image in padding.
 
     Args:
         image: [h x w x 3] uint8.
@@ -34,10 +38,16 @@ def resize(
     size = np.array(image.shape[1::-1])  # w, h
     short = -(-short_side // factor) * factor
     padded = np.full(2, short)
-    if size[0] != size[1]:  # the other side drops a part of a pixel before it is rounded up
-        exact = short / size.min() * size.max()
-        padded[size.argmax()] = int((exact + factor - 1) // factor * factor)
-    covered = padded / short * size.min()  # pixels of the image that the input shows
+    if size.max() > LONGEST * size.min():
+        padded[size.argmax()] = -(-LONGEST * short // factor) * factor
+        ratio = padded.max() / size.max()
+        padded[size.argmin()] = max(int(np.ceil(size.min() * ratio / factor)), 1) * factor
+        covered = padded / ratio  # pixels of the image that the input shows
+    else:
+        if size[0] != size[1]:  # the other side drops a part of a pixel before it is rounded up
+            exact = short / size.min() * size.max()
+            padded[size.argmax()] = int((exact + factor - 1) // factor * factor)
+        covered = padded / short * size.min()
     scale = padded / covered
     shift = padded / 2 - np.round(size / 2) * scale
     matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])

@@ -120,7 +120,8 @@ def main() -> int:
     torch.set_num_threads(1)
     wrong = False
     print(
-        '| what | number | MB before | MB warm | MB after | KB for each | open files | threads |\n'
+        '| what | number | MB before | MB warm | MB after | KB for each, two halves | open files '
+        '| threads |\n'
         '|---|---|---|---|---|---|---|---|'
     )
     for title, make, number, warm, every in (
@@ -130,10 +131,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             found = watch(make(Path(folder)), number, warm, every)
         before, first, last = found[0], found[1], found[-1]
-        rate = slope(found, every)
+        middle = len(found) // 2
+        rates = slope(found[: middle + 1], every), slope(found[middle:], every)
         row = [title, number, *(f'{one.megabytes:.1f}' for one in (before, first, last))]
         row += [
-            f'{rate:+.2f}',
+            ' then '.join(f'{rate:+.2f}' for rate in rates),
             f'{first.files} → {last.files}',
             f'{first.threads} → {last.threads}',
         ]

@@ -88,6 +88,20 @@ def test_resizing_is_that_of_the_test_pipeline():
         np.testing.assert_allclose((point - shift) / scale, back - theirs['input_scale'] / 2)
 
 
+@pytest.mark.parametrize(
+    'size', [(100, 401), (401, 100), (8, 500), (700, 30), (64, 4000), (1, 5000)]
+)
+def test_resizing_of_long_images_is_that_of_the_test_pipeline(size):
+    image = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    ours, content, scale, shift = onnx_file.resize(image, 128, 64)
+    theirs = CenterGroupResize(128).transform(dict(img=image, ori_shape=image.shape[:2]))
+    assert max(ours.shape) == 512 and np.array_equal(ours, theirs['img'])
+    assert tuple(content) == valid_box(theirs)
+    np.testing.assert_allclose(scale, theirs['input_size'] / theirs['input_scale'])
+    corner = cv2.transform(np.zeros((1, 1, 2)), theirs['warp_mat'])[0, 0]
+    np.testing.assert_allclose(shift, corner, atol=1e-4)
+
+
 def test_folder_gives_the_poses_of_the_eager_model(folder, tmp_path):
     status, output, error = run(
         exported.onnx_file(), folder, '--out', 'all', '--score-thr', 0, cwd=tmp_path
