@@ -62,6 +62,20 @@ ELSEWHERE = {
         'projects/reliability/tests/test_gradients.py'
         '::test_gradients_of_two_processes_are_those_of_the_double_batch'
     ),
+    'python projects/reliability/memory.py': (
+        'projects/reliability/tests/test_steadiness.py'
+        '::test_predictions_of_changing_sizes_leave_nothing'
+    ),
+    'python projects/reliability/determinism.py': (
+        'projects/reliability/tests/test_steadiness.py::test_predictions_repeat_bit_for_bit'
+    ),
+    'python projects/reliability/bf16.py': (
+        'projects/reliability/tests/test_steadiness.py'
+        '::test_losses_under_bfloat16_are_finite_and_near_those_of_float32'
+    ),
+    'python projects/reliability/scaling.py': (
+        'projects/reliability/tests/test_scaling.py::test_a_ring_sends_almost_twice_the_gradients'
+    ),
     'python projects/reliability/fuzz.py': (
         'projects/reliability/tests/test_fuzz.py::test_a_few_cases_of_each_kind'
     ),
