@@ -3,7 +3,7 @@
     # everything, three seeds: on a GPU in minutes, on two cores over night
     python projects/evidence/photographs/run.py checkpoints/movenet.pth --train TRAIN --dev DEV
 
-    # the reduced study: one seed, fewer views and steps, about half an hour on two cores
+    # the reduced study: one seed, fewer views and steps; not timed as a whole yet
     python projects/evidence/photographs/run.py checkpoints/movenet.pth --train TRAIN --dev DEV \
         --reduced
 

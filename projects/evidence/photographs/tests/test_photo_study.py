@@ -13,8 +13,10 @@ import torch
 from photo_study import report
 from photo_study.alone import AloneSet, judge
 from photo_study.ours import Regression
+from photo_study.proposals import Cache
+from photo_study.proposals import TestSet as PhotographSet
 from photo_study.rows import ROWS, build, is_trained
-from photo_study.study import is_finished, numbers
+from photo_study.study import Study, is_finished, numbers
 from photo_study.tags import TagGrouping
 from study_common.precision import (
     average_precision,
@@ -28,6 +30,7 @@ from study_common.precision import (
 
 from centergroup_mm.engine.proposal_cache import View
 from centergroup_mm.evaluation.average_precision import coco_numbers
+from centergroup_mm.models.grouping.one_shot import OneShotPoses
 from centergroup_mm.models.grouping.point_proposals import CenterPeaks, KeypointPeaks
 from centergroup_mm.models.grouping.point_tokens import PointFeatures
 from centergroup_mm.models.losses.point_grouping_loss import Persons
@@ -140,6 +143,62 @@ def test_the_numbers_are_those_of_the_matches() -> None:
     for key, runs in rows.items():
         for run in runs:
             assert numbers(found[key][run['seed']]) == pytest.approx(run['numbers'], abs=1e-9)
+
+
+def small_study(tmp_path: Path) -> Namespace:
+    """Arguments of a study whose detector has seen two photographs, each with two people."""
+    view = two_people(2)
+    people = [
+        dict(
+            id=2 * i + n + 1, image_id=i + 1, category_id=1, area=6400.0, iscrowd=0,
+            num_keypoints=K, bbox=[40 + 240 * n, 40, 80, 80],
+            keypoints=torch.cat([4 * view.persons.keypoints[i, n], torch.full((K, 1), 2.0)], 1)
+            .flatten().tolist(),
+        )
+        for i in range(2) for n in range(2)
+    ]  # fmt: skip
+    images = [dict(id=i + 1, width=512, height=512) for i in range(2)]
+    content = dict(images=images, annotations=people, categories=[dict(id=1, name='person')])
+    file = tmp_path / 'person_keypoints.json'
+    file.write_text(json.dumps(content))
+    half = view._replace(features=PointFeatures(*(x.half() for x in view.features)))
+    scores = torch.tensor([[0.9, 0.8]]).expand(2, 2)
+    snapped = OneShotPoses(
+        view.persons.keypoints,
+        scores[..., None].expand(2, 2, K),
+        scores,
+        torch.zeros(2, 2, 4),
+        view.centers.valid,
+    )
+    seen = PhotographSet([1, 2], [np.ones(2)] * 2, half, snapped)
+    matched = torch.tensor([[0, 1], [0, 1]])
+    alone = AloneSet([two_people()], [torch.ones(2, K, dtype=torch.bool)], [torch.zeros(2)])
+    saved = dict(
+        training=Cache(half, matched, matched), held_out=seen, dev={512: seen}, alone=alone,
+        files=dict(held_out=file, dev=file), sigmas=SIGMAS,
+    )  # fmt: skip
+    torch.save(saved, tmp_path / 'proposals.pt')
+    return Namespace(
+        detector='movenet.pth', passes=1, steps=3, batch_size=2, max_images=None,
+        reduced=True, device='cpu',
+    )  # fmt: skip
+
+
+def test_a_row_is_trained_evaluated_and_reported(tmp_path: Path) -> None:
+    args = small_study(tmp_path)
+    study = Study(args, tmp_path)
+    for key in ('paper7', 'ae'):
+        study.tune(key)
+    for key in ('snapped', 'paper7', 'ae_position'):
+        study.run(key, 0)
+    rows = report.read(tmp_path)
+    assert list(rows) == ['snapped', 'paper7', 'table2_row4', 'ae_position', 'soft']
+    assert rows['snapped'][0]['numbers']['AP'] == pytest.approx(1)
+    assert rows['paper7'][0]['rate'] == 0.006 and rows['paper7'][0]['alone']['right'] >= 0
+    assert all(is_finished(file, args) for file in (tmp_path / 'results').iterdir())
+    text = report.write(tmp_path, intervals=True)
+    assert '| row 7: + position encoding − row 1: regression moved' in text
+    assert cv2.imread(str(tmp_path / 'table1.png')) is not None
 
 
 @pytest.mark.parametrize('key', [key for key, row in ROWS.items() if is_trained(row)])
