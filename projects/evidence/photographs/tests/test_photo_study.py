@@ -248,6 +248,12 @@ def test_the_documents_have_the_tables_of_the_results() -> None:
         assert table in text
 
 
+@pytest.mark.slow
+def test_the_documents_have_the_intervals_of_the_matches() -> None:
+    text = (PROJECT.parents[2] / 'docs' / 'evidence.md').read_text()
+    assert all(table in text for table in report.significance_table(PROJECT))
+
+
 def test_the_picture_of_the_documents_is_drawn_from_the_results(tmp_path: Path) -> None:
     report.draw(report.read(PROJECT), tmp_path / 'table1.png')
     drawn, kept = (cv2.imread(str(f / 'table1.png')) for f in (tmp_path, PROJECT))
