@@ -4,10 +4,12 @@ r"""What the photograph model costs, beside its detector's own decode and W32, i
         centergroup_mm/zoo/centergroup_movenet_photos-SHA.pth photographs.onnx
     python projects/photographs/benchmark.py --onnx photographs.onnx
 
-Everything is timed in alternation on one photograph in the public domain (matplotlib's), alone and
-as a group of twenty people, and given as medians and ratios with an interval of nine tenths.  A
-ratio whose interval is wider than its distance from 1 is not given.  An image is timed from uint8
-pixels of the network's size to poses.  Ours run as `centergroup predict` runs them, with
+Everything sees one photograph in the public domain (matplotlib's), alone and as a group of twenty
+people, from uint8 pixels of the network's size to poses.  Images a second are medians of each model
+in a row by itself, as a folder of photographs is predicted.  Ratios are of the same rounds of all
+models in turn, with an interval of nine tenths, and one whose interval is wider than its distance
+from 1 is not given; a model that has just been run by another in between finds its weights in no
+cache, so that its times there are longer.  Ours run as `centergroup predict` runs them, with
 channels-last weights; the detector with its own decode runs as MMPose runs it and, for comparison,
 in the form of ours.
 """
@@ -29,9 +31,10 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import nn
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
-from benchmarking.clock import alternate
+from benchmarking.clock import alternate, interval
 from benchmarking.run import machine
 from speed_results import described, pairs, save, write_page
 
@@ -175,16 +178,22 @@ def main() -> None:
     w32 = build('centergroup_w32_coco', None, {'model.test_cfg.flip_test': False})
     w32 = fuse_for_inference(w32)
     calls['W32, random weights, no flip, 512'] = prediction(w32, one, 512)
+    in_a_row = {
+        name: alternate({name: call}, args.repeats)[name]
+        for name, call in tqdm(calls.items(), 'in a row', disable=None)
+    }
+    print('all in turn', file=sys.stderr)
     seconds = alternate(calls, args.repeats)
     conditions = dict(
         machine=machine('cpu'), threads=args.threads, torch=torch.__version__, rounds=args.repeats
     )
     print(', '.join(f'{key} {value}' for key, value in conditions.items()))
     images = {}
-    for name, values in seconds.items():
+    for name, values in in_a_row.items():
         number = BATCH if name.endswith(' images') else 1
         images[name] = number / float(np.median(values))
-        print(f'{name:60} {1000 * np.median(values):7.1f} ms {images[name]:6.1f} images/s')
+        low, high = (number / value for value in reversed(interval(values)))
+        print(f'{name:60} {images[name]:6.1f} images/s ({low:.1f} to {high:.1f})')
     ratios = pairs(seconds, RATIOS)
     for label in ratios:
         if label.startswith(f'{ONNX}, {BATCH} images'):
@@ -194,7 +203,8 @@ def main() -> None:
         print(f'kept in {save(conditions, images, ratios)}')
         write_page()
     if args.json:
-        Path(args.json).write_text(json.dumps(seconds, indent=1) + '\n')
+        result = dict(in_a_row=in_a_row, in_turn=seconds)
+        Path(args.json).write_text(json.dumps(result, indent=1) + '\n')
 
 
 if __name__ == '__main__':
