@@ -58,6 +58,10 @@ SLOW = {
 }
 #: command -> the test that runs it, smaller, as file::name
 ELSEWHERE = {
+    'python projects/evidence/photographs/run.py --report --out projects/evidence/photographs': (
+        'projects/evidence/photographs/tests/test_photo_study.py'
+        '::test_the_documents_have_the_intervals_of_the_matches'
+    ),
     'python projects/reliability/gradients.py': (
         'projects/reliability/tests/test_gradients.py'
         '::test_gradients_of_two_processes_are_those_of_the_double_batch'
