@@ -1,6 +1,6 @@
 r"""Peak memory of predictions, and how it grows with the size of the input and with people.
 
-    python projects/photographs/memory.py --onnx photographs.onnx
+    python projects/photographs/peak_memory.py --onnx photographs.onnx
 
 Every row is measured in a fresh process: the most memory that the process has held at once during
 two predictions, beyond what it held when model and input were loaded.  The photograph model sees a
