@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -69,6 +70,16 @@ class Call:
         texts = [path.read_text(errors='replace') for path in self.printed]
         self.folder.cleanup()
         return Done(self.process.exitcode, *texts)
+
+
+def start_two(script: str, *arguments: object, cwd: Path) -> list[Call]:
+    """Start a tool as two processes that train together, with the variables that torchrun sets."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    shared = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    ranks = [{**shared, 'RANK': str(rank), 'LOCAL_RANK': str(rank)} for rank in range(2)]
+    return [Call(script, *arguments, cwd=cwd, env=rank) for rank in ranks]
 
 
 def run_tool(

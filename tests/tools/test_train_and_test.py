@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import runpy
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ..helpers.tools import Call, run_tool
+from ..helpers.tools import run_tool, start_two
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'tests' / 'helpers' / 'toy_config.py'
@@ -26,14 +25,8 @@ def tool(name: str, *arguments: object, cwd: Path) -> tuple[int, str]:
 
 
 def two_processes(name: str, *arguments: object, cwd: Path) -> tuple[set[int], str]:
-    """Run a tool as two processes that train together, with the variables that torchrun sets."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    shared = dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    ranks = [{**shared, 'RANK': str(rank), 'LOCAL_RANK': str(rank)} for rank in range(2)]
-    calls = [Call(f'tools/{name}', *arguments, cwd=cwd, env=rank) for rank in ranks]
-    ended = [call.wait() for call in calls]
+    """Run a tool as two processes that train together, to its end."""
+    ended = [call.wait() for call in start_two(f'tools/{name}', *arguments, cwd=cwd)]
     return {done.status for done in ended}, ''.join(done.output for done in ended)
 
 
