@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from benchmarking.clock import interval
 from benchmarking.ratios import known, over
+from benchmarking.results import replace
 
 from centergroup_mm.utils.files import write_whole
 
@@ -91,7 +92,4 @@ def block(folder: Path = FOLDER) -> str:
 
 def write_page(page: Path = PAGE, folder: Path = FOLDER) -> None:
     """Replace the table of the documentation by that of the files."""
-    text = page.read_text()
-    start, end = text.index(BEGIN), text.index(END) + len(END)
-    with write_whole(page) as partial:
-        partial.write_text(text[:start] + block(folder) + text[end:])
+    replace(page, BEGIN, END, block(folder))

@@ -92,7 +92,18 @@ def block(folder: Path = FOLDER) -> str:
 
 def write_page(page: Path = PAGE, folder: Path = FOLDER) -> None:
     """Replace the table of the documentation by that of the files."""
+    replace(page, BEGIN, END, block(folder))
+
+
+def replace(page: Path, begin: str, end: str, block: str) -> None:
+    """Replace what stands in a file from one mark to another, both included.
+
+    Args:
+        page: the file.
+        begin, end: the marks.
+        block: with its marks.
+    """
     text = page.read_text()
-    start, end = text.index(BEGIN), text.index(END) + len(END)
+    first, last = text.index(begin), text.index(end) + len(end)
     with write_whole(page) as partial:
-        partial.write_text(text[:start] + block(folder) + text[end:])
+        partial.write_text(text[:first] + block + text[last:])
