@@ -42,7 +42,8 @@ from pathlib import Path
 
 from benchmarking.report import FILES, draw_plots, format_report
 from benchmarking.results import save, write_page
-from benchmarking.run import Options, run_benchmark, run_roofline
+from benchmarking.roofline import run_roofline
+from benchmarking.run import Options, run_benchmark
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.utils import checks, cli
@@ -186,7 +187,8 @@ def main() -> None:
     for path in files:
         check_target(path, args.overwrite)
     if args.roofline:
-        print(run_roofline(args.config, cfg, read_options(args)))
+        given = args.size[0], args.repeats, args.threads, args.device
+        print(run_roofline(args.config, cfg, *given))
         return
     result = run_benchmark(args.config, cfg, read_options(args))
     print(format_report(result))

@@ -35,7 +35,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
 from benchmarking.clock import alternate, interval
-from benchmarking.run import machine
+from benchmarking.machine import machine
 from speed_results import described, pairs, save, write_page
 
 from centergroup_mm import zoo

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from benchmark import build, group, prediction, squared
 from benchmarking.case import Case
-from benchmarking.run import machine
+from benchmarking.machine import machine
 from benchmarking.workload import Workload
 
 from centergroup_mm import zoo

@@ -17,7 +17,7 @@ from benchmarking.clock import STAGES, Prepared, alternate, interval, peak_memor
 from benchmarking.ratios import inference_ratios, judge
 from benchmarking.report import FILES, draw_plots, format_report
 from benchmarking.results import PAGE, block, save, table
-from benchmarking.roofline import operators, roofline, work_of
+from benchmarking.roofline import operators, roofline, training_arithmetic, work_of
 from benchmarking.run import Options, run_benchmark
 from benchmarking.scenes import Scenes, crowds
 from benchmarking.workload import Workload
@@ -218,8 +218,9 @@ def test_parts_and_operators_add_up_to_a_prediction(work):
     case = Case(work, work.scenes((64, 64), 1, 5), 1, True)
     rows = [line.split('|') for line in roofline(case, [5], 1).splitlines()[4:]]
     assert len(rows) == 4 and sum(float(row[4]) for row in rows) == pytest.approx(1, abs=0.03)
-    assert all(float(row[7]) > 0 for row in rows[:2])  # GFLOP/s
+    assert all(float(row[5]) > 0 for row in rows[:2])  # GFLOP; a rate of a busy machine may be 0
     assert 'convolution' in operators(case, 5)
+    assert 1 < float(training_arithmetic(case, 5).split()[-1]) < 2
 
 
 def test_the_table_of_the_documentation_is_that_of_the_files():

@@ -8,13 +8,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from centergroup_mm.utils.errors import UserError
+from centergroup_mm.utils.memory import keep_freed_memory
+
 from .case import Case
 from .clock import Prepared, alternate
+from .machine import machine
+from .ratios import END_TO_END, MANY, PEOPLE
+from .workload import Workload
 
 #: outputs of these are views, which move nothing
 _VIEWS = ('view', 'reshape', 'expand', 'permute', 'transpose', 't', 'slice', 'select', 'unsqueeze')
@@ -134,3 +141,54 @@ def operators(case: Case, people: int, rows: int = 8) -> str:
         for event in events[:rows]
     ]
     return '\n'.join(lines)
+
+
+def training_arithmetic(case: Case, people: int) -> str:
+    """What a training step computes beside one of the detector alone, forward and backward.
+
+    Embedding convolutions run on whole maps in training, because batch norms need their statistics,
+    so that this ratio bounds from below what a step costs where both are as efficient.
+    """
+    calls = case.work.training_calls(case.scenes, 1, people)
+    counts = {}
+    for name in ('train_detector', 'train_step'):
+        with FlopCounterMode(display=False) as flops:
+            calls[name]()
+        counts[name] = flops.get_total_flops() / 1e9
+    whole, detector = counts['train_step'], counts['train_detector']
+    return (
+        f'a training step computes {whole:.1f} GFLOP an image, that of the detector alone '
+        f'{detector:.1f}: {whole / detector:.3f}'
+    )
+
+
+def run_roofline(
+    name: str, cfg: Config, size: tuple[int, int], repeats: int, threads: int, device: str
+) -> str:
+    """All tables of where the time goes.
+
+    Args:
+        name: of the config.
+        cfg: of a ``BottomupPoseEstimator`` with a ``CenterGroupHead``.
+        size: (w, h) of the network input in pixels.
+        repeats: rounds.
+        threads: of the processor.
+        device: ``cpu``.
+
+    Raises:
+        UserError: on a GPU.
+    """
+    if device != 'cpu':
+        raise UserError('--roofline measures CPUs: use --device cpu')
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    work = Workload(cfg, device)
+    case = Case(work, work.scenes(size, 1, MANY), 1, True)
+    return '\n\n'.join(
+        [
+            f'{name}, {machine("cpu")}, {threads} threads, torch {torch.__version__}',
+            roofline(case, END_TO_END, repeats),
+            operators(case, MANY),
+            training_arithmetic(case, PEOPLE),
+        ]
+    )

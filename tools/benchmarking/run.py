@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +18,7 @@ from centergroup_mm.utils.memory import keep_freed_memory
 
 from .case import Case, compiled_calls
 from .clock import STAGES, alternate, counted, peak_memory, summary
+from .machine import machine
 from .ratios import (
     END_TO_END,
     FEW,
@@ -29,7 +28,6 @@ from .ratios import (
     comparisons_known,
     ratio_details,
 )
-from .roofline import operators, roofline
 from .workload import Workload
 
 Size = tuple[int, int]
@@ -175,27 +173,6 @@ def run_benchmark(name: str, cfg: Config, options: Options | None = None) -> dic
     )
 
 
-def run_roofline(name: str, cfg: Config, options: Options) -> str:
-    """Tables of where the time goes, see :mod:`benchmarking.roofline`.
-
-    Raises:
-        UserError: on a GPU.
-    """
-    if options.device != 'cpu':
-        raise UserError('--roofline measures CPUs: use --device cpu')
-    torch.set_num_threads(options.threads)
-    keep_freed_memory()
-    work = Workload(cfg, options.device)
-    case = Case(work, work.scenes(options.sizes[0], 1, MANY), 1, True)
-    return '\n\n'.join(
-        [
-            f'{name}, {machine("cpu")}, {options.threads} threads, torch {torch.__version__}',
-            roofline(case, END_TO_END, options.repeats),
-            operators(case, MANY),
-        ]
-    )
-
-
 def measure(work: Workload, options: Options, end: float) -> Measured:
     """Time all combinations, and where ratios are taken also memory and training.
 
@@ -307,17 +284,3 @@ def measure_memory(case: Case) -> dict[str, float]:
         detector=peak_memory(case.detector, device) / 2**20,
         predict=peak_memory(lambda: case.predict(levels), device) / 2**20,
     )
-
-
-def machine(device: str) -> str:
-    """Return the kind of processor that was measured."""
-    if device.startswith('cuda'):
-        return torch.cuda.get_device_name()
-    info = Path('/proc/cpuinfo')
-    lines = info.read_text().splitlines() if info.is_file() else []
-    fields = dict(map(str.strip, line.split(':', 1)) for line in lines if ':' in line)
-    if 'model name' not in fields:
-        return platform.processor() or platform.machine()
-    # vendors of virtual machines shorten the name
-    numbers = [f'{key} {fields[key]}' for key in ('cpu family', 'model') if key in fields]
-    return f'{fields["model name"]} ({", ".join(numbers)})' if numbers else fields['model name']
