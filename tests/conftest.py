@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import runpy
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+
+from centergroup_lite.commands import COMMANDS
+from centergroup_lite.main import main
+from centergroup_mm.synthetic import write_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,4 +41,35 @@ def shared_dir() -> Path:
     folder = Path(os.environ.get('CENTERGROUP_SHARED', ROOT.parent / 'shared'))
     if not folder.is_dir():
         pytest.skip(f'reference material not found in {folder}; set CENTERGROUP_SHARED')
+    return folder
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Run a command, or a script of ``tools/``, in this process and in an empty folder.
+
+    The function takes its name and arguments, and returns the exit status and what was printed.
+    """
+
+    def run(name: str, *arguments: object) -> tuple[int, str]:
+        monkeypatch.chdir(tmp_path)
+        for folder in (ROOT, ROOT / 'tools'):
+            monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            if name in COMMANDS:
+                sys.exit(main([name, *map(str, arguments)]))
+            runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+        return int(end.value.code or 0), ''.join(capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def three_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three drawn scenes of 96 x 96 pixels with COCO annotations; not to be changed."""
+    folder = tmp_path_factory.mktemp('scenes')
+    write_dataset(folder, 'demo', 3, 5, (96, 96), progress=False)
     return folder

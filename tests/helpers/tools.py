@@ -82,6 +82,25 @@ def start_two(script: str, *arguments: object, cwd: Path) -> list[Call]:
     return [Call(script, *arguments, cwd=cwd, env=rank) for rank in ranks]
 
 
+def last_error(output: str) -> str:
+    """Return the one line that a tool ends with, and check that there is no traceback."""
+    assert 'Traceback' not in output, output
+    line = output.strip().splitlines()[-1]
+    assert line.startswith('error: '), output
+    return line
+
+
+def refused(result: tuple[int, str], *words: str) -> bool:
+    """Whether a call ended in one line that has these words.
+
+    Args:
+        result: exit status and what was printed.
+        words: of the line.
+    """
+    line = result[1].strip().splitlines()[-1]
+    return result[0] == 2 and 'Traceback' not in result[1] and all(word in line for word in words)
+
+
 def run_tool(
     script: str, *arguments: object, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Done:

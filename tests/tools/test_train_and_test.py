@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from ..helpers.tools import run_tool, start_two
+from ..helpers.tools import last_error, run_tool, start_two
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'tests' / 'helpers' / 'toy_config.py'
@@ -28,31 +26,6 @@ def two_processes(name: str, *arguments: object, cwd: Path) -> tuple[set[int], s
     """Run a tool as two processes that train together, to its end."""
     ended = [call.wait() for call in start_two(f'tools/{name}', *arguments, cwd=cwd)]
     return {done.status for done in ended}, ''.join(done.output for done in ended)
-
-
-def last_error(output: str) -> str:
-    """Return the one line that a tool ends with, and check that there is no traceback."""
-    assert 'Traceback' not in output, output
-    line = output.strip().splitlines()[-1]
-    assert line.startswith('error: '), output
-    return line
-
-
-@pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """Run the main function of a tool in this process: for what ends before the run starts."""
-
-    def run(name: str, *arguments: object) -> tuple[int, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.syspath_prepend(str(ROOT))
-        monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
-        return end.value.code, ''.join(capfd.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope='module')
