@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
+
+from .files import write_whole
 
 
 def person_color(index: int) -> tuple[int, int, int]:
@@ -14,6 +17,27 @@ def person_color(index: int) -> tuple[int, int, int]:
     # The golden ratio spreads any number of hues evenly.
     red, green, blue = colorsys.hsv_to_rgb((0.05 + 0.618034 * index) % 1.0, 0.85, 1.0)
     return int(blue * 255), int(green * 255), int(red * 255)
+
+
+def write_image(path: str | Path, image: np.ndarray, options: Sequence[int] = ()) -> None:
+    """Write an image whole or not at all; OpenCV alone does not look whether the disk took it.
+
+    Args:
+        path: its ending names the format.
+        image: [H x W x 3] uint8, BGR.
+        options: of ``cv2.imencode``.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with write_whole(path) as partial:
+        try:
+            encoded, data = cv2.imencode(Path(path).suffix, image, list(options))
+        except cv2.error as error:
+            raise OSError(f'OpenCV cannot encode it: {error.err}') from error
+        if not encoded:  # such as more pixels than the format has
+            raise OSError('OpenCV cannot encode it')
+        partial.write_bytes(data.tobytes())
 
 
 def draw_poses(

@@ -67,22 +67,42 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     # the ending stays: OpenCV chooses the format by it
     partial = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
-    try:
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             _flush(partial)
             os.replace(partial, path)
             _flush(path.parent)
-        except (OSError, RuntimeError) as error:
-            if shutil.disk_usage(path.parent).free < NO_SPACE:  # what torch and OpenCV do not say
-                raise OSError('no space left on the disk') from error
-            raise
         finally:
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Turn an error of writing, which need not say of what, into one line that names the file.
+
+    Args:
+        path: the file that is written.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        yield
     except (OSError, RuntimeError) as error:  # RuntimeError: how torch reports a failed write
-        reason = ' '.join(str(error).split())
+        reason = getattr(error, 'strerror', None) or ' '.join(str(error).split())
+        if _is_full(Path(path).parent):  # what torch and OpenCV do not say
+            reason = 'no space left on the disk'
         raise UserError(f'{path} cannot be written: {reason}') from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a folder that is there has no room for another file."""
+    try:
+        return shutil.disk_usage(folder).free < NO_SPACE
+    except OSError:
+        return False
 
 
 def _flush(path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from .errors import UserError
-from .files import write_whole
+from .files import naming, write_whole
 from .poses import Poses, Predictor
 from .sources import Source
 
@@ -38,8 +39,8 @@ class Writer:
             self._file: TextIO = stack.enter_context(
                 partial.open('w', newline='', encoding='utf-8')
             )
+            self.begin()
             self._stack = stack.pop_all()
-        self.begin()
         return self
 
     def __exit__(
@@ -48,9 +49,18 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.end()
+        try:
+            if kind is None:
+                self.end()
+        except UserError:
+            self._stack.__exit__(*sys.exc_info())
+            raise
         self._stack.__exit__(kind, error, trace)
+
+    def write(self, text: str) -> None:
+        """Write text; a disk that is full raises a UserError that names the file."""
+        with naming(self.path):
+            self._file.write(text)
 
     def begin(self) -> None:
         """Write what comes before the first frame."""
@@ -94,14 +104,14 @@ class JsonWriter(Writer):
         ]
         self._video = frame is not None
         if self._video:
-            self._file.write(self._comma or '[\n')
+            self.write(self._comma or '[\n')
             self._comma = ',\n'
             people = {'frame_id': frame, 'instances': people}
-        self._file.write(json.dumps(people))
+        self.write(json.dumps(people))
 
     def end(self) -> None:
         """Close the list of frames."""
-        self._file.write('\n]\n' if self._video else '\n')
+        self.write('\n]\n' if self._video else '\n')
 
 
 class CocoWriter(Writer):
@@ -135,7 +145,7 @@ class CocoWriter(Writer):
 
     def begin(self) -> None:
         """Open the list."""
-        self._file.write('[')
+        self.write('[')
 
     def add(self, source: Source, frame: int | None, size: Size, poses: Poses) -> None:
         """Write the people of one image or frame."""
@@ -151,7 +161,7 @@ class CocoWriter(Writer):
                 'file_name': source.path.name,
                 **({} if frame is None else {'frame_id': frame}),
             }
-            self._file.write(f'{self._comma}\n{json.dumps(pose)}')
+            self.write(f'{self._comma}\n{json.dumps(pose)}')
             self._comma = ','
 
     def _id(self, source: Source, frame: int | None) -> int:
@@ -166,7 +176,7 @@ class CocoWriter(Writer):
 
     def end(self) -> None:
         """Close the list."""
-        self._file.write('\n]\n')
+        self.write('\n]\n')
 
 
 class CsvWriter(Writer):
@@ -174,7 +184,7 @@ class CsvWriter(Writer):
 
     def begin(self) -> None:
         """Write the names of the columns."""
-        self._table = csv.writer(self._file)
+        self._table = csv.writer(self)
         self._table.writerow(COLUMNS)
 
     def add(self, source: Source, frame: int | None, size: Size, poses: Poses) -> None:

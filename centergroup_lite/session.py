@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from .drawing import draw_poses
+from .drawing import draw_poses, write_image
 from .errors import UserError
 from .files import check_folder, write_whole
 from .poses import Poses, Predictor
@@ -159,9 +158,7 @@ class Session:
             for writer in writers:
                 writer.add(self.source, None, image.shape[:2], poses)
             if self.plan.draw:
-                with write_whole(self.plan.drawing_of(self.source)) as partial:
-                    if not cv2.imwrite(str(partial), self.draw(image, poses)):
-                        raise OSError('OpenCV cannot write it')
+                write_image(self.plan.drawing_of(self.source), self.draw(image, poses))
         self.count()
         number = len(poses.scores)
         people = f'{number} {"person" if number == 1 else "people"}'
@@ -264,3 +261,4 @@ class Session:
                 yield show
             finally:
                 sink.close()
+            sink.check()

@@ -181,12 +181,25 @@ class VideoSink:
         size: (W, H) of the frames.
 
     Raises:
-        UserError: OpenCV cannot write it.
+        OSError: OpenCV cannot write a video there.
     """
 
     def __init__(self, path: Path, rate: float, size: tuple[int, int]) -> None:
         code = cv2.VideoWriter.fourcc(*'mp4v')
         self._writer = cv2.VideoWriter(str(path), code, rate, size)
         if not self._writer.isOpened():
-            raise UserError(f'{path} cannot be written: this OpenCV writes no videos there')
-        self.write, self.close = self._writer.write, self._writer.release
+            raise OSError('this OpenCV writes no videos there')
+        self.path, self.close, self._frames = path, self._writer.release, 0
+
+    def write(self, frame: np.ndarray) -> None:
+        """Write a frame [H x W x 3] uint8, BGR."""
+        self._writer.write(frame)
+        self._frames += 1
+
+    def check(self) -> None:
+        """Raise an OSError if the closed file lacks frames; OpenCV does not name a full disk."""
+        capture = cv2.VideoCapture(str(self.path))
+        found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        capture.release()
+        if found < self._frames:
+            raise OSError(f'it holds {found} of {self._frames} frames')

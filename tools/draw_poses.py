@@ -13,12 +13,11 @@ import argparse
 import sys
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
-from centergroup_lite.drawing import draw_poses, montage
+from centergroup_lite.drawing import draw_poses, montage, write_image
 from centergroup_lite.errors import UserError, run_tool
-from centergroup_lite.files import check_target, check_writable, write_whole
+from centergroup_lite.files import check_target, check_writable
 from centergroup_lite.sources import Unreadable, find_sources, read_image
 from centergroup_mm.inference import TorchPredictor, load_model
 from centergroup_mm.utils import cli
@@ -64,9 +63,7 @@ def main() -> None:
         scale = args.side / max(image.shape[:2])
         visible = poses.keypoint_scores >= args.visible_thr
         drawn.append(draw_poses(image, poses.keypoints, visible, model.skeleton, title, scale))
-    with write_whole(out) as partial:
-        if not cv2.imwrite(str(partial), montage(drawn, columns=args.columns)):
-            raise OSError('OpenCV cannot write it')
+    write_image(out, montage(drawn, columns=args.columns))
     print(f'{out}: {len(drawn)} images')
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from centergroup_lite.drawing import draw_poses
-from centergroup_lite.files import check_target, write_whole
+from centergroup_lite.drawing import draw_poses, write_image
+from centergroup_lite.files import check_target
 from centergroup_mm.commands import explain
 from centergroup_mm.inference.predictor import TorchPredictor, load_model
 from centergroup_mm.utils import cli
@@ -87,9 +87,7 @@ def main() -> None:
     for target, picture, quality in zip(
         targets, (draw_row(images), draw_panels(images[0])), (85, 70), strict=True
     ):
-        encoded = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        with write_whole(target) as partial:
-            partial.write_bytes(encoded.tobytes())
+        write_image(target, picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
         print(target)
 
 

@@ -26,11 +26,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import centergroup_mm  # noqa: F401
+from centergroup_lite.drawing import write_image
+from centergroup_mm.engine.runner import WholeFilesRunner
 from centergroup_mm.evaluation.average_precision import ap_by_crowd_level
 from centergroup_mm.inference import TorchPredictor, load_model
 from centergroup_mm.synthetic import write_dataset
 from centergroup_mm.utils.checks import load_config
 from centergroup_mm.utils.errors import UserError, run_tool
+from centergroup_mm.utils.files import write_whole
 from centergroup_mm.utils.memory import keep_freed_memory
 from centergroup_mm.visualization import draw_curves, draw_poses, montage
 
@@ -165,7 +168,7 @@ def draw(cfg: Config, name: str, results: Path, num: int, meta: dict) -> Path:
             draw_poses(image, poses[..., :2], poses[..., 2] > 0.3, meta['skeleton_links'], title)
         )
     out = Path(cfg.work_dir) / f'{name}_poses.png'
-    cv2.imwrite(str(out), montage(drawn, columns=3))
+    write_image(out, montage(drawn, columns=3))
     return out
 
 
@@ -181,7 +184,7 @@ def main() -> None:
     clock = time.time()
     cfg = demo_config(args)
     step(2, f'training from scratch, {cfg.train_cfg.max_iters} iterations')
-    runner = Runner.from_cfg(cfg)
+    runner = WholeFilesRunner.from_cfg(cfg)
     runner.register_hook(Progress())
     runner.train()
     seconds['training'] = time.time() - clock
@@ -220,7 +223,7 @@ def draw_photograph(out: Path) -> Path:
     seconds = time.time() - clock
     visible = poses.keypoint_scores >= VISIBLE_THR
     drawn = draw_poses(image, poses.keypoints, visible, predictor.skeleton, scale=1.0)
-    cv2.imwrite(str(out), drawn)
+    write_image(out, drawn)
     people = len(poses.scores)
     print(f'  {people} {"person" if people == 1 else "people"} in {seconds:.2f} s: {out}')
     return out
@@ -241,7 +244,8 @@ def summarize(
     metrics['full_by_crowd_level'] = {level: number(value) for level, (value, _) in crowd.items()}
     metrics['seconds'] = {key: number(round(value, 1)) for key, value in seconds.items()}
     path = work_dir / 'metrics.json'
-    path.write_text(json.dumps(metrics, indent=2) + '\n')
+    with write_whole(path) as partial:
+        partial.write_text(json.dumps(metrics, indent=2) + '\n')
     print('\nAverage precision on scenes the model has never seen')
     print('  scenes                   AP    AP50   AP medium   AP large')
     for label, values in (('demo (1 to 6 people)', demo), ('full (1 to 30 people)', full)):

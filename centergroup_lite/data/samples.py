@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ..annotations import Annotations
+from ..drawing import write_image
 from ..errors import UserError
-from ..files import write_whole
 from ..pixels import to_bgr
 from .skeleton import Proposal, standard_name
 
@@ -47,9 +47,7 @@ def draw_samples(
             tiles.append(_draw(to_bgr(path.read_bytes(), str(path)), entry, proposal))
         except (OSError, UserError) as error:
             print(f'{path} is not drawn: {error}')
-    with write_whole(out) as partial:
-        content = cv2.imencode('.jpg', np.concatenate(tiles, axis=1))[1]
-        partial.write_bytes(content.tobytes())
+    write_image(out, np.concatenate(tiles, axis=1))
 
 
 def _labeled(entry: dict) -> int:

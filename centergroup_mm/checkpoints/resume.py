@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from ..utils.checks import is_remote
 from ..utils.errors import UserError, process_rank
-from ..utils.files import write_whole
+from ..utils.files import naming, write_whole
 from .load import UNREADABLE, check_checkpoint
 
 #: what mmengine needs to resume
@@ -123,7 +123,8 @@ def lock_work_dir(work_dir: str | Path) -> int | None:
         os.close(descriptor)
         return None
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, f'process {os.getpid()} on {socket.gethostname()}\n'.encode())
+    with naming(path):
+        os.write(descriptor, f'process {os.getpid()} on {socket.gethostname()}\n'.encode())
     return descriptor
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from mmpose.structures import PoseDataSample
 from torch import nn
 
+from centergroup_lite.drawing import write_image
 from centergroup_lite.sources import Unreadable, read_image
 
 from ..inference import load_model
@@ -106,9 +107,7 @@ def write_picture(
 ) -> None:
     """Write the panels as an image file."""
     drawn = draw_panels(image, sample, meta, args.score_thr, args.visible_thr)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 70]
-    with write_whole(path) as partial:
-        partial.write_bytes(cv2.imencode(path.suffix, drawn, quality)[1].tobytes())
+    write_image(path, drawn, [cv2.IMWRITE_JPEG_QUALITY, 70])
     print(path)
 
 

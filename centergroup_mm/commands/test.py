@@ -28,9 +28,10 @@ from mmengine.runner import Runner
 
 from ..checkpoints.load import check_checkpoint, check_fit
 from ..engine.first_iteration import settings_at_fault
+from ..engine.runner import WholeFilesRunner
 from ..utils import checks, cli
 from ..utils.errors import UserError
-from ..utils.files import check_writable
+from ..utils.files import check_writable, write_whole
 from ..utils.fusing import fuse_for_inference
 from ..utils.setup_errors import setting_up
 from ..zoo.published import find_published
@@ -49,7 +50,9 @@ class SaveMetricHook(Hook):
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write them, in the first process only."""
         if metrics is not None and runner.rank == 0:
-            mmengine.dump(metrics, self.path)
+            content = mmengine.dump(metrics, file_format=self.path.rpartition('.')[2])
+            with write_whole(self.path) as partial:
+                partial.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 class FuseHook(Hook):
@@ -111,7 +114,7 @@ def main() -> None:
         checks.check_scales(cfg, ('test_dataloader',))
         checks.check_data(cfg, ('test_dataloader',))
         cli.prepare_run(cfg)
-        runner = Runner.from_cfg(cfg)
+        runner = WholeFilesRunner.from_cfg(cfg)
     check_fit(runner, cfg.load_from, every=True)
     runner.register_hook(FuseHook())
     if args.out:

@@ -23,13 +23,13 @@ import argparse
 import os
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from ..checkpoints.load import check_fit, check_load_from
 from ..checkpoints.resume import lock_work_dir, prepare_resume
 from ..engine.first_iteration import settings_at_fault
 from ..engine.hooks import TrainingStopped
 from ..engine.processes import group_errors
+from ..engine.runner import WholeFilesRunner
 from ..utils import checks, cli
 from ..utils.errors import UserError, process_rank
 from ..utils.setup_errors import setting_up
@@ -127,7 +127,7 @@ def train(cfg: Config, auto: bool) -> None:
         checks.check_scales(cfg, ('val_dataloader',))
         checks.check_data(cfg, ('train_dataloader', 'val_dataloader'))
         cli.prepare_run(cfg)
-        runner = Runner.from_cfg(cfg)
+        runner = WholeFilesRunner.from_cfg(cfg)
     if cfg.get('load_from'):
         check_fit(runner, cfg.load_from, every=bool(cfg.get('resume')))
     with settings_at_fault(runner, cfg.filename), group_errors(cli.timeout_of(cfg)):

@@ -1,3 +1,4 @@
 """What extends mmengine's runner."""
 
+from . import log_files  # noqa: F401 (registers its class)
 from .hooks import *  # noqa: F403

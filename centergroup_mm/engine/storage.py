@@ -1,4 +1,4 @@
-"""Checkpoints on a local disk that are there completely or not at all."""
+"""Files of mmengine on a local disk that are there completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,5 +24,18 @@ class AtomicLocalBackend(LocalBackend):
         with write_whole(filepath) as partial:
             partial.write_bytes(obj)
 
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
+        """Write text to a file."""
+        with write_whole(filepath) as partial:
+            partial.write_text(obj, encoding)
+
 
 register_backend(ATOMIC, AtomicLocalBackend, force=True)
+
+
+def write_all_whole() -> None:
+    """Let all that mmengine and mmcv write in this process go through ``AtomicLocalBackend``.
+
+    That is metrics, predictions, results and drawings; checkpoints do so in any case.
+    """
+    register_backend('local', AtomicLocalBackend, force=True, prefixes='')

@@ -3,15 +3,17 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..utils.files import write_whole
+from ..utils.files import naming, write_whole
 from .labels import Person
 from .presets import get_preset
 from .scene import make_scene
@@ -22,6 +24,8 @@ FORMATS = {'coco': ('coco',), 'crowdpose': ('crowdpose',), 'both': ('coco', 'cro
 FILE_NAMES = {'coco': 'person_keypoints.json', 'crowdpose': 'crowdpose.json'}
 _JOINTS = {'coco': (COCO_JOINTS, COCO_LINKS), 'crowdpose': (CROWDPOSE_JOINTS, CROWDPOSE_LINKS)}
 _JPEG_QUALITY = 92
+#: folder of a set that is being drawn
+_UNFINISHED = '.unfinished'
 
 
 def write_dataset(
@@ -37,9 +41,10 @@ def write_dataset(
 ) -> dict[str, str]:
     """Write a set of scenes: ``images/000000.jpg`` and so on, annotation files, ``manifest.json``.
 
-    The manifest is marked complete at the very end. A call that finds the same set complete does
-    nothing; one that finds the same set incomplete (a call before it was interrupted) makes it
-    again, with the same result.
+    Everything is drawn into a folder inside ``out_dir`` and moved to its place at the end, so that
+    a set which is replaced is lost neither to an interruption nor to a full disk. A call that finds
+    the same set complete does nothing; one that finds it incomplete makes it again, with the same
+    result.
 
     Args:
         out_dir: folder to write to.
@@ -72,17 +77,17 @@ def write_dataset(
     paths.update({name: str(out_dir / FILE_NAMES[name]) for name in FORMATS[fmt]})
     if already_written(out_dir, manifest):
         return paths
-    _make_room(out_dir, manifest, overwrite)
-    _write_json(out_dir / 'manifest.json', {**manifest, 'complete': False})
-
-    tables = {name: _empty_table(name, preset, seed) for name in FORMATS[fmt]}
-    jobs = [(str(out_dir), preset, int(seed), index, size) for index in range(num)]
-    for index, (persons, indices) in enumerate(_draw_all(jobs, workers, progress)):
+    _check_room(out_dir, manifest, overwrite)
+    with _unfinished(out_dir) as partial:
+        tables = {name: _empty_table(name, preset, seed) for name in FORMATS[fmt]}
+        jobs = [(str(partial), preset, int(seed), index, size) for index in range(num)]
+        for index, (persons, indices) in enumerate(_draw_all(jobs, workers, progress)):
+            for name, table in tables.items():
+                _add_scene(table, name, index, size, persons, indices[name])
         for name, table in tables.items():
-            _add_scene(table, name, index, size, persons, indices[name])
-    for name, table in tables.items():
-        _write_json(out_dir / FILE_NAMES[name], table)
-    _write_json(out_dir / 'manifest.json', manifest)
+            _write_json(partial / FILE_NAMES[name], table)
+        _write_json(partial / 'manifest.json', manifest)
+        _move(partial, out_dir)
     return paths
 
 
@@ -100,18 +105,46 @@ def _check_arguments(
         raise ValueError(f'size must be at least 32 x 32 pixels, got {" x ".join(map(str, size))}')
 
 
-def _make_room(out_dir: Path, manifest: dict, overwrite: bool) -> None:
-    """Make the folder, or clear it if it may be written to.
+def _check_room(out_dir: Path, manifest: dict, overwrite: bool) -> None:
+    """Raise a FileExistsError if the folder may not be written to.
 
     It may if it is empty, if it holds the same set unfinished, or if ``overwrite`` is given.
     """
     if out_dir.exists() and not out_dir.is_dir():
         raise FileExistsError(f'{out_dir} is a file, not a folder')
-    occupied = out_dir.exists() and any(out_dir.iterdir())
+    occupied = out_dir.exists() and any(path.name != _UNFINISHED for path in out_dir.iterdir())
     if occupied and not overwrite and not _same_set(_read_manifest(out_dir), manifest):
         raise FileExistsError(f'{out_dir} holds something else already')
-    _clear(out_dir)
-    (out_dir / 'images').mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _unfinished(out_dir: Path) -> Iterator[Path]:
+    """Make an empty folder in ``out_dir``, and remove it at the end, with ``out_dir`` if it is new.
+
+    A folder that a killed process has left is replaced.
+    """
+    new, partial = not out_dir.exists(), out_dir / _UNFINISHED
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with naming(out_dir):
+            (partial / 'images').mkdir(parents=True)
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if new and out_dir.is_dir() and not any(out_dir.iterdir()):
+            out_dir.rmdir()
+
+
+def _move(partial: Path, out_dir: Path) -> None:
+    """Put a complete set where another one may be, of which the manifest goes first."""
+    with naming(out_dir):
+        (out_dir / 'images').mkdir(parents=True, exist_ok=True)
+        _clear(out_dir)
+        for path in (partial / 'images').iterdir():
+            path.replace(out_dir / 'images' / path.name)
+        for name in (*FILE_NAMES.values(), 'manifest.json'):
+            if (partial / name).exists():
+                (partial / name).replace(out_dir / name)
 
 
 def already_written(out_dir: str | os.PathLike, manifest: dict) -> bool:
@@ -155,8 +188,9 @@ def _draw(job: tuple) -> tuple[list[Person], dict[str, float]]:
     out_dir, preset, seed, index, size = job
     scene = make_scene(preset, seed, index, size)
     path = os.path.join(out_dir, 'images', f'{index:06d}.jpg')
-    if not cv2.imwrite(path, scene.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]):
-        raise OSError(f'cannot write {path}')
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    with naming(path):
+        Path(path).write_bytes(cv2.imencode('.jpg', scene.image, options)[1].tobytes())
     indices = {'coco': scene.crowd_index, 'crowdpose': scene.crowd_index_crowdpose}
     return scene.persons, indices
 

@@ -10,6 +10,8 @@ import matplotlib
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
 
+from ..utils.files import write_whole
+
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
     """Scalars that mmengine logged, oldest run first.
@@ -49,6 +51,7 @@ def draw_curves(work_dir: str | Path, out_file: str | Path) -> Path:
         axis.set_yscale('log')
         axis.grid(True, which='both', alpha=0.25)
     axes[0, 0].set_ylabel('weighted loss')
-    figure.savefig(out_file, dpi=110)
+    with write_whole(out_file) as partial:
+        figure.savefig(partial, dpi=110)
     plt.close(figure)
     return Path(out_file)

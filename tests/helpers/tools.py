@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import runpy
 import socket
 import sys
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 #: seconds after which a call counts as hanging
@@ -49,16 +51,22 @@ class Call:
         arguments: of the command line.
         cwd: folder to run in.
         env: variables to set. PYTHONPATH is the repository.
+        largest_file: bytes of the largest file that it can write, see ``full_disk.py``; None: any.
     """
 
     def __init__(
-        self, script: str, *arguments: object, cwd: Path, env: Mapping[str, str] | None = None
+        self,
+        script: str,
+        *arguments: object,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        largest_file: int | None = None,
     ) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.printed = [Path(self.folder.name, name) for name in ('out', 'err')]
         environment = {**os.environ, 'PYTHONPATH': str(ROOT), **(env or {})}
         given = (script, list(map(str, arguments)), str(cwd), environment, self.printed)
-        self.process = _context.Process(target=_run, args=given)
+        self.process = _context.Process(target=_run, args=(*given, largest_file))
         self.process.start()
 
     def wait(self) -> Done:
@@ -101,17 +109,22 @@ def refused(result: tuple[int, str], *words: str) -> bool:
     return result[0] == 2 and 'Traceback' not in result[1] and all(word in line for word in words)
 
 
-def run_tool(
-    script: str, *arguments: object, cwd: Path, env: Mapping[str, str] | None = None
-) -> Done:
+def run_tool(script: str, *arguments: object, cwd: Path, **how: Any) -> Done:
     """Run ``python SCRIPT ARGUMENTS`` to its end; see :class:`Call`."""
-    return Call(script, *arguments, cwd=cwd, env=env).wait()
+    return Call(script, *arguments, cwd=cwd, **how).wait()
 
 
 def _run(
-    script: str, arguments: list[str], cwd: str, environment: dict[str, str], printed: list[Path]
+    script: str,
+    arguments: list[str],
+    cwd: str,
+    environment: dict[str, str],
+    printed: list[Path],
+    largest_file: int | None,
 ) -> None:
     """Become the command: its streams, variables, folder and paths; what the fork does."""
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     for stream, path in enumerate(printed, 1):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(descriptor, stream)
