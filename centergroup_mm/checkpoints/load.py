@@ -6,9 +6,11 @@ import os.path as osp
 import pickle
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 from mmengine.config import Config
@@ -40,6 +42,54 @@ LOAD_FROM_HINT = (
 )
 
 
+class HoldsProgram(pickle.UnpicklingError):
+    """A file that torch may run or unpack although it is told to load weights only."""
+
+
+def load_weights(path: str | Path, **options: Any) -> Any:
+    """Load a file on the CPU with ``weights_only=True``, which runs no code of it.
+
+    Args:
+        path: a local file.
+        options: of ``torch.load``.
+
+    Raises:
+        HoldsProgram: it is a program.
+    """
+    refuse_programs(path)
+    return torch.load(path, map_location='cpu', weights_only=True, **options)
+
+
+def refuse_programs(file: str | Path | BinaryIO) -> None:
+    """Raise HoldsProgram for what torch before 2.6 runs or unpacks, also with ``weights_only``.
+
+    That is a TorchScript archive, whose own code is run when it is loaded and can write files, and
+    a tar file, the format of torch before 0.1.10. Newer versions refuse both.
+
+    Args:
+        file: a local file or an open one, which is read from the beginning.
+    """
+    if isinstance(file, (str, Path)):
+        with open(file, 'rb') as opened:
+            refuse_programs(opened)
+        return
+    is_archive = file.read(4) == b'PK\x03\x04'
+    file.seek(0)
+    if not is_archive:
+        is_tar = tarfile.is_tarfile(file)
+        file.seek(0)
+        if is_tar:
+            raise HoldsProgram('it is a tar file, and only what torch.save writes is loaded safely')
+        return
+    try:  # as torch reads it: zipfile may find other parts in a file that is made to deceive
+        parts = torch._C.PyTorchFileReader(file).get_all_records()
+    except RuntimeError:  # torch.load says why
+        parts = []
+    file.seek(0)
+    if 'constants.pkl' in parts:
+        raise HoldsProgram('it is a TorchScript program, and only weights are loaded safely')
+
+
 def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
     """Load a checkpoint on the CPU, always with ``weights_only=True``.
 
@@ -55,7 +105,7 @@ def check_checkpoint(path: str, hint: str = '') -> dict[str, Any]:
             f'checkpoint not found: {osp.abspath(path)}' + (f'; {hint}' if hint else '')
         )
     try:
-        content = torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
+        content = load_weights(osp.expanduser(path))
     except UNREADABLE as error:
         raise UserError(
             f'{path} is not a readable checkpoint: {reason_of_failure(error)}'
@@ -231,6 +281,8 @@ def _is_counter(name: str) -> bool:
 
 def reason_of_failure(error: Exception) -> str:
     """Shorten what torch says about a file it cannot load."""
+    if isinstance(error, HoldsProgram):
+        return str(error)
     needed = re.search(r'(?:GLOBAL|Unsupported class) (\S+)', str(error))  # torch 2.1
     if needed:
         return f'it needs {needed[1]}, and only tensors and plain Python are loaded safely'

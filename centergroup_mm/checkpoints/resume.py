@@ -8,14 +8,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..utils.checks import is_remote
 from ..utils.errors import UserError, process_rank
 from ..utils.files import naming, write_whole
-from .load import UNREADABLE, check_checkpoint
+from .load import UNREADABLE, check_checkpoint, load_weights
 
 #: what mmengine needs to resume
 NEEDED = ('meta', 'message_hub', 'optimizer')
@@ -142,7 +141,7 @@ def _progress(path: Path) -> tuple[float, float]:
     """Iterations that a checkpoint has behind it; infinite for one that cannot be read."""
     for mapped in (True, False):  # files of old formats cannot be mapped
         try:
-            content = torch.load(path, map_location='cpu', weights_only=True, mmap=mapped)
+            content = load_weights(path, mmap=mapped)
             return float(content['meta']['iter']), path.stat().st_mtime
         except UNREADABLE:
             continue
