@@ -8,7 +8,7 @@ WORKERS ?= 2
 PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-extended test-all coverage lint format clean
+.PHONY: help setup demo test test-slow test-extended test-all versions coverage lint format clean
 
 help:  ## Show what can be made
 	@echo 'make demo        train on synthetic crowds, evaluate, draw: about ten minutes on two cores'
@@ -16,6 +16,7 @@ help:  ## Show what can be made
 	@echo 'make test-slow   only the slow tests'
 	@echo 'make test-extended  those that take minutes each: generated code, large exports'
 	@echo 'make test-all    all three'
+	@echo 'make versions    quick tests with other versions of Python, torch and mmcv: an hour or more'
 	@echo 'make coverage    the tests, and how much of the package they run'
 	@echo 'make lint        style and type check; make format repairs what it can'
 	@echo 'make setup       only set up the environment (the others do it first)'
@@ -38,6 +39,9 @@ test-extended: setup
 
 test-all: setup
 	$(PYTEST) -m ''
+
+versions:  # needs no set-up: it makes an environment for each combination
+	@python=$$(sh tools/find_python.sh) && exec "$$python" projects/reliability/versions.py
 
 coverage: setup
 	$(PYTEST) --cov
