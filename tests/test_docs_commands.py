@@ -80,6 +80,10 @@ ELSEWHERE = {
     'python projects/reliability/scaling.py': (
         'projects/reliability/tests/test_scaling.py::test_a_ring_sends_almost_twice_the_gradients'
     ),
+    'python projects/reliability/versions.py --help': (
+        'projects/reliability/tests/test_versions.py'
+        '::test_what_has_a_result_is_not_run_again_and_goes_into_the_page'
+    ),
     'python projects/reliability/fuzz.py': (
         'projects/reliability/tests/test_fuzz.py::test_a_few_cases_of_each_kind'
     ),
