@@ -220,7 +220,7 @@ def test_parts_and_operators_add_up_to_a_prediction(work):
     assert len(rows) == 4 and sum(float(row[4]) for row in rows) == pytest.approx(1, abs=0.03)
     assert all(float(row[5]) > 0 for row in rows[:2])  # GFLOP; a rate of a busy machine may be 0
     assert 'convolution' in operators(case, 5)
-    assert 1 < float(training_arithmetic(case, 5).split()[-1]) < 2
+    assert 1 < float(training_arithmetic(case, 5).split()[-1]) < 3
 
 
 def test_the_table_of_the_documentation_is_that_of_the_files():
