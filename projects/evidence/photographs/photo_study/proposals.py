@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from finetune.held_out import read_squares
 from finetune.trainer import normalize
 from finetune.views import RandomViews
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from centergroup_mm.engine.proposal_cache import View
 from centergroup_mm.models.grouping.one_shot import OneShotPoses, snap_to_joints
@@ -118,8 +119,8 @@ def cache_training(model: nn.Module, views: RandomViews, passes: int, batch_size
     """
     head, stride, parts = model.head, model.head.stride, []
     number = len(views.photographs.images)
-    for _ in range(passes):
-        for index in torch.randperm(number, device=views.device).split(batch_size):
+    with tqdm(total=passes * number, desc='detector', unit='view', disable=None) as bar:
+        for index in _batches(number, passes, batch_size, views.device):
             drawn = views.draw(index)
             feats = model.extract_feat(normalize(model, drawn.images))
             features, keypoints, centers = head.read(feats, head.detector.detect(feats))
@@ -139,7 +140,14 @@ def cache_training(model: nn.Module, views: RandomViews, passes: int, batch_size
             view = View(narrow(features), keypoints, centers, persons)
             matched = [match(centers, middles, persons, how) for how in ('hungarian', 'greedy')]
             parts.append(Cache(take_cpu(view), *matched))
+            bar.update(len(index))
     return join(parts)
+
+
+def _batches(number: int, passes: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Indices of photographs, in a new order in each pass."""
+    for _ in range(passes):
+        yield from torch.randperm(number, device=device).split(batch_size)
 
 
 def take_cpu(values: object) -> object:
