@@ -18,6 +18,7 @@ from .embedding import MLP, EmbeddingCNN, embed_cells, embed_windows, window_cos
 from .encoder import EncoderLayer
 from .geometry import ExpectedPose, read_expected
 from .listed_cells import needed_cells
+from .point_embeddings import embed_points
 from .position import sine_encoding_at
 from .proposals import Proposals, find_peaks, merge_heatmap_levels, rank_values, select_proposals
 from .sampling import sample_at, value_at
@@ -34,6 +35,7 @@ __all__ = [
     'Proposals',
     'decode_poses',
     'embed_cells',
+    'embed_points',
     'embed_windows',
     'find_peaks',
     'merge_heatmap_levels',

@@ -18,18 +18,10 @@ from ..grouping import (
     EmbeddingCNN,
     EncoderLayer,
     Proposals,
-    embed_cells,
-    embed_windows,
-    needed_cells,
+    embed_points,
     sample_at,
     sine_encoding_at,
-    window_cost,
 )
-
-# A traced graph uses windows if they cost no more than the map of a 256 x 256 input.
-_TRACED_CELLS = 64 * 64
-# Windows that cost less than so many cells are not worth a list of cells.
-_FEW_CELLS = 2048
 
 
 class Tokens(NamedTuple):
@@ -160,38 +152,10 @@ class CenterGroupNeck(BaseModule):
         used: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
-        """Embeddings of one scale [B x P x D], from whole maps or less, whichever is cheaper.
-
-        On a CPU, empty slots have no window, and where many windows overlap, a list of the cells
-        that they need is cheaper. A traced graph is for maps of any size; it uses windows if they
-        are few enough to be cheaper on small maps.
-        """
+        """Embeddings of one scale [B x P x D]."""
         if self.training:  # batch statistics are those of whole maps
             return sample_at(cnn(feature), points, size)
-        feature = feature.float()
-        images = torch.arange(used.shape[0], device=used.device)[:, None].expand_as(used).flatten()
-        slots, flat = slice(None), points.flatten(0, 1)
-        windows, whole = used.shape[1], _TRACED_CELLS
-        if not is_traced():
-            windows, whole = used.numel(), feature[:, 0].numel()
-            if used.device.type == 'cpu':
-                slots = used.flatten().nonzero()[:, 0]
-                windows = len(slots)
-        given = feature, images[slots], flat[slots]
-        cost = windows * window_cost(cnn)
-        needed = None
-        if not isinstance(slots, slice) and cost > _FEW_CELLS:
-            needed = needed_cells(*given, size, cnn.reach)
-        if needed is not None and needed.cost < min(cost, whole):
-            values = embed_cells(cnn, feature, needed)
-        elif cost > whole:
-            return sample_at(cnn(feature), points, size)
-        else:
-            values = embed_windows(cnn, *given, size)
-        if not isinstance(slots, slice):
-            empty = values.new_zeros(used.numel(), self.channels)
-            values = empty.index_copy(0, slots, values)
-        return values.view(*used.shape, -1)
+        return embed_points(cnn, feature.float(), points, used, size)
 
     def tokenize(
         self,

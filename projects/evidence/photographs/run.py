@@ -51,7 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--train', metavar='TRAIN')
     parser.add_argument('--dev', metavar='DEV')
     parser.add_argument('--rows', nargs='+', choices=list(ROWS), default=list(ROWS), metavar='ROW')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--seeds', nargs='+', type=int, help='default: 0 1 2, reduced only 0')
     parser.add_argument('--passes', type=int, default=5, help='views of each photograph, default 5')
     parser.add_argument('--steps', type=int, default=450, help='default: %(default)s')
     parser.add_argument('--batch-size', type=int, default=48, help='default: %(default)s')
@@ -68,8 +68,9 @@ def parse_args() -> argparse.Namespace:
     if not (args.report or (args.detector and args.train and args.dev)):
         parser.error('the detector, --train and --dev are needed, except for --report')
     if args.reduced:
-        args.seeds, args.passes, args.steps, args.batch_size = [0], 2, 250, 24
+        args.passes, args.steps, args.batch_size = 2, 250, 24
         args.max_images = 600
+    args.seeds = args.seeds or ([0] if args.reduced else [0, 1, 2])
     if args.out is None:
         args.out = 'work_dirs/evidence_photographs' + ('_reduced' if args.reduced else '')
     return args

@@ -12,10 +12,11 @@ from centergroup_mm.models.grouping import (
     embed_windows,
     listed_cells,
     needed_cells,
+    point_embeddings,
     sample_at,
     window_cost,
 )
-from centergroup_mm.models.necks import CenterGroupNeck, centergroup_neck
+from centergroup_mm.models.necks import CenterGroupNeck
 
 SIZE = (96, 160)
 
@@ -85,9 +86,9 @@ def neck_case(scales: int) -> tuple[CenterGroupNeck, tuple]:
 
 def set_costs(monkeypatch: pytest.MonkeyPatch, window: float, cell: float = 1e9) -> None:
     """Say what a window and a listed cell cost."""
-    monkeypatch.setattr(centergroup_neck, 'window_cost', lambda cnn: window)
+    monkeypatch.setattr(point_embeddings, 'window_cost', lambda cnn: window)
     monkeypatch.setattr(listed_cells, 'CELL_COST', cell)
-    monkeypatch.setattr(centergroup_neck, '_FEW_CELLS', 0)
+    monkeypatch.setattr(point_embeddings, '_FEW_CELLS', 0)
 
 
 @pytest.mark.parametrize('traced', [False, True])
@@ -96,7 +97,7 @@ def set_costs(monkeypatch: pytest.MonkeyPatch, window: float, cell: float = 1e9)
 def test_neck_may_choose_any(traced, scales, monkeypatch):
     neck, given = neck_case(scales)
     used = torch.cat([group.valid.flatten(1) for group in given[1:3]], 1)
-    monkeypatch.setattr(centergroup_neck, 'is_traced', lambda: traced)
+    monkeypatch.setattr(point_embeddings, 'is_traced', lambda: traced)
     found = []
     for costs in ((1e9, 1e9), (1e-6, 1e9), (1e9, 1e-6)):
         set_costs(monkeypatch, *costs)
@@ -123,9 +124,9 @@ def test_the_cheapest_of_map_windows_and_cells_is_taken(monkeypatch):
     neck, given = neck_case(1)
     calls = []
     for name in ('embed_windows', 'embed_cells', 'sample_at'):
-        taken = getattr(centergroup_neck, name)
+        taken = getattr(point_embeddings, name)
         monkeypatch.setattr(
-            centergroup_neck,
+            point_embeddings,
             name,
             lambda *a, name=name, taken=taken: (calls.append(name), taken(*a))[1],
         )
