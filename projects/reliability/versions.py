@@ -103,7 +103,7 @@ def check(combination: Combination, args: argparse.Namespace) -> dict[str, Any]:
 
     Returns:
         ``combination``; ``reason`` if it could not be made, otherwise ``versions``, what
-        :func:`run_tests` has, and seconds of set-up and tests.
+        :func:`run_tests` has, and ``setup_seconds``.
     """
     result: dict[str, Any] = dict(combination=str(combination))
     base = find_python(combination.python)
@@ -115,10 +115,8 @@ def check(combination: Combination, args: argparse.Namespace) -> dict[str, Any]:
     try:
         started = time.monotonic()
         environment.make(base)
-        ready = time.monotonic()
-        result.update(versions=environment.versions(), setup_seconds=round(ready - started))
-        result.update(run_tests(environment))
-        result['seconds'] = round(time.monotonic() - ready)
+        result['setup_seconds'] = round(time.monotonic() - started)
+        result.update(versions=environment.versions(), **run_tests(environment))
     except NotInstalled as error:
         result['reason'] = f'{error}; see {log.name}'
     finally:
@@ -134,8 +132,7 @@ def run_tests(environment: Environment) -> dict[str, Any]:
     """Run the quick tests in an environment.
 
     Returns:
-        numbers of tests that ``passed``, ``failed`` and were ``skipped``; ``failures``, their
-        names.
+        what :func:`read_report` has.
     """
     report = environment.log.with_suffix('.xml')
     report.unlink(missing_ok=True)
@@ -150,17 +147,25 @@ def run_tests(environment: Environment) -> dict[str, Any]:
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Count the outcomes in a JUnit file of pytest."""
+    """Count the outcomes in a JUnit file of pytest.
+
+    Returns:
+        numbers of tests that ``passed``, ``failed`` and were ``skipped``; ``failures``, the names
+        of those that failed; ``seconds``, what they took together.
+    """
+    suites = ElementTree.parse(path)
+    seconds = sum(float(suite.get('time', 0)) for suite in suites.iter('testsuite'))
     passed, skipped = 0, 0
     failures = []
-    for case in ElementTree.parse(path).iter('testcase'):
+    for case in suites.iter('testcase'):
         if case.find('failure') is not None or case.find('error') is not None:
             failures.append(f'{case.get("classname")}::{case.get("name")}')
         elif case.find('skipped') is not None:
             skipped += 1
         else:
             passed += 1
-    return dict(passed=passed, failed=len(failures), skipped=skipped, failures=failures)
+    counts = dict(passed=passed, failed=len(failures), skipped=skipped)
+    return dict(**counts, failures=failures, seconds=round(seconds))
 
 
 def result_file(combination: Combination, out: Path) -> Path:
