@@ -55,7 +55,7 @@ def _be_child(case: Case, place: Path, folder: Path) -> None:
     """Run the case, write what became of it, and end."""
     os.setsid()  # what it starts ends with it
     faulthandler.disable()  # an abort is an outcome, and not the end of the tests
-    size = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    size = _pages('/proc/self/statm', 0)
     resource.setrlimit(resource.RLIMIT_AS, (size + BYTES, size + BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for stream in (1, 2):
@@ -80,6 +80,11 @@ def _be_child(case: Case, place: Path, folder: Path) -> None:
     os._exit(0)
 
 
+def _pages(path: str, field: int) -> int:
+    """A size in bytes, of a file that counts pages."""
+    return int(Path(path).read_text().split()[field]) * resource.getpagesize()
+
+
 def _wait(child: int, end: float) -> tuple[int | None, float]:
     """Wait for a child, and end it when its time is over.
 
@@ -87,7 +92,7 @@ def _wait(child: int, end: float) -> tuple[int | None, float]:
         its exit status, None if it had to be ended, and its largest memory beyond the present one
         of this process, in megabytes.
     """
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    own = _pages('/proc/self/statm', 1) // 1024
     pause = 0.001
     while True:
         found, status, usage = os.wait4(child, os.WNOHANG)
