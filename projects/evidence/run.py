@@ -3,7 +3,7 @@
     # everything, three seeds
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --device cuda
 
-    # one seed, and the short form of the study on photographs
+    # one seed, fewer photographs and steps, smaller scenes
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --reduced
 
 Results are in OUT/photographs and OUT/synthetic. A second call goes on where the first one stopped.
@@ -48,7 +48,7 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     synthetic = [str(PROJECT / 'synthetic/run.py'), '--out', str(out / 'synthetic')]
     if args.reduced:
         photographs += ['--reduced']
-        synthetic += ['--seeds', '0']
+        synthetic += ['--seeds', '0', '--side', '128', '--num-train', '2000', '--num-val', '300']
     table = [str(PROJECT / 'synthetic/report.py'), str(out / 'synthetic' / 'results')]
     return [photographs + common, synthetic + common, table]
 

@@ -240,18 +240,25 @@ def test_grouping_alone_counts_swapped_keypoints() -> None:
     assert wrong['right'] == pytest.approx(1 - 3 / K)
 
 
-def test_the_documents_have_the_tables_of_the_results() -> None:
-    text = (PROJECT.parents[2] / 'docs' / 'evidence.md').read_text()
-    rows = report.read(PROJECT)
+PAGES = [
+    (PROJECT, PROJECT.parents[2] / 'docs' / 'evidence.md'),
+    (PROJECT / 'reduced', PROJECT / 'reduced' / 'README.md'),
+]
+
+
+@pytest.mark.parametrize('folder, page', PAGES, ids=['full', 'reduced'])
+def test_the_documents_have_the_tables_of_the_results(folder: Path, page: Path) -> None:
+    rows, text = report.read(folder), page.read_text()
     tables = [*report.precision_tables(rows), *report.alone_table(rows)]
-    for table in [*tables, *report.crowded_table(PROJECT)]:
+    for table in [*tables, *report.crowded_table(folder)]:
         assert table in text
 
 
 @pytest.mark.slow
-def test_the_documents_have_the_intervals_of_the_matches() -> None:
-    text = (PROJECT.parents[2] / 'docs' / 'evidence.md').read_text()
-    assert all(table in text for table in report.significance_table(PROJECT))
+@pytest.mark.parametrize('folder, page', PAGES, ids=['full', 'reduced'])
+def test_the_documents_have_the_intervals_of_the_matches(folder: Path, page: Path) -> None:
+    text = page.read_text()
+    assert all(table in text for table in report.significance_table(folder))
 
 
 def test_the_picture_of_the_documents_is_drawn_from_the_results(tmp_path: Path) -> None:
