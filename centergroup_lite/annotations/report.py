@@ -61,6 +61,10 @@ class Annotations:
         categories = self.content.get('categories') or []
         return [c for c in categories if c.get('keypoints')] or list(categories)
 
+    def blame(self, entry: dict, what: str, remedy: str) -> None:
+        """Add a problem of an annotation whose image and id are good."""
+        self.problems.append(Problem(what, remedy, entry['image_id'], entry['id']))
+
     def problem(self) -> str:
         """One line about the first problem, and how many there are; '' without problems."""
         if not self.problems:
