@@ -23,7 +23,7 @@ def one_thread() -> Iterator[None]:
 
 
 def test_predictions_of_changing_sizes_leave_nothing(tmp_path: Path) -> None:
-    found = memory.watch(memory.predictions(tmp_path), 60, warm=40, every=10)
+    found = memory.watch(memory.predictions(tmp_path, 20), 60, warm=40, every=10)
     first, last = found[1], found[-1]
     assert last.files == first.files and last.threads == first.threads
     assert last.megabytes < first.megabytes + 10
