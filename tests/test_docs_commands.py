@@ -58,6 +58,14 @@ SLOW = {
 }
 #: command -> the test that runs it, smaller, as file::name
 ELSEWHERE = {
+    'python projects/evidence/photographs/run.py --report --out '
+    'projects/evidence/photographs/reduced': (
+        'projects/evidence/photographs/tests/test_photo_study.py'
+        '::test_the_documents_have_the_intervals_of_the_matches'
+    ),
+    'python projects/reliability/thin.py': (
+        'projects/reliability/tests/test_thin.py::test_a_thin_image'
+    ),
     'python projects/evidence/photographs/run.py --report --out projects/evidence/photographs': (
         'projects/evidence/photographs/tests/test_photo_study.py'
         '::test_the_documents_have_the_intervals_of_the_matches'
@@ -103,7 +111,7 @@ ELSEWHERE = {
     'python tools/benchmark.py --roofline --size 512x512 --threads 1 --repeats 3': (
         'tests/tools/test_benchmark.py::test_parts_and_operators_add_up_to_a_prediction'
     ),
-    'python tools/benchmark.py --size 512x512 --only-whole --save': (
+    'python tools/benchmark.py --size 512x512 --only-whole --repeats 14 --seconds 260 --save': (
         'tests/tools/test_benchmark.py::test_results_of_processors_stay_side_by_side'
     ),
     'python tools/benchmark.py --size 512x512 --flip on --device cuda --compile --save': (
