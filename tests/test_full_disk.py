@@ -144,6 +144,9 @@ def test_what_mmengine_and_mmcv_write_in_a_run(
     for table in (registry_utils.backends, registry_utils.prefix_to_backends):
         for key in {'local', ''} & set(table):
             monkeypatch.setitem(table, key, table[key])  # put back at the end
+    monkeypatch.setattr(mmengine.fileio.io, 'backend_instances', {})
+    mmengine.fileio.put(b'', tmp_path / 'before')  # whose backend mmengine keeps
+    (tmp_path / 'before').unlink()
     write_all_whole()
     writers = {
         'predictions.pkl': lambda path: mmengine.dump(list(range(100)), path),

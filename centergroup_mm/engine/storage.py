@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmengine.fileio import LocalBackend, register_backend
+from mmengine.fileio import LocalBackend, io, register_backend
 
 from ..utils.files import write_whole
 
@@ -39,3 +39,4 @@ def write_all_whole() -> None:
     That is metrics, predictions, results and drawings; checkpoints do so in any case.
     """
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+    io.backend_instances.clear()  # mmengine goes on with those that it has made before
