@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import fuzz
@@ -12,23 +11,11 @@ import pytest
 import torch
 from fuzzing import checkpoints, child
 from fuzzing.child import run_case
-from fuzzing.material import Material, make
+from fuzzing.material import Material
 from fuzzing.outcome import BAD, Case, SilentlyWrong
 
 from centergroup_mm.checkpoints.resume import check_resumable
 from centergroup_mm.utils.errors import UserError
-
-
-@pytest.fixture(scope='module')
-def material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Material]:
-    """What is damaged; torch and OpenCV get their threads back."""
-    import cv2
-    import torch
-
-    threads = torch.get_num_threads(), cv2.getNumThreads()
-    yield make(tmp_path_factory.mktemp('material'))
-    torch.set_num_threads(threads[0])
-    cv2.setNumThreads(threads[1])
 
 
 def bad(material: Material, kinds: list[str], seed: int, numbers: range) -> list[str]:

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
-import cv2
 import pytest
 import thin
-import torch
-from fuzzing.material import Material, make
+from fuzzing.material import Material
 from fuzzing.outcome import Outcome
-
-
-@pytest.fixture(scope='module')
-def material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Material]:
-    """Model and scenes; torch and OpenCV get their threads back."""
-    threads = torch.get_num_threads(), cv2.getNumThreads()
-    yield make(tmp_path_factory.mktemp('material'))
-    torch.set_num_threads(threads[0])
-    cv2.setNumThreads(threads[1])
 
 
 @pytest.mark.parametrize(
