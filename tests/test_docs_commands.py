@@ -111,7 +111,8 @@ ELSEWHERE = {
     'python tools/benchmark.py --roofline --size 512x512 --threads 1 --repeats 3': (
         'tests/tools/test_benchmark.py::test_parts_and_operators_add_up_to_a_prediction'
     ),
-    'python tools/benchmark.py --size 512x512 --only-whole --repeats 14 --seconds 260 --save': (
+    'python tools/benchmark.py --size 512x512 --flip on --people 1 25 30 --repeats 20 '
+    '--seconds 170 --save': (
         'tests/tools/test_benchmark.py::test_results_of_processors_stay_side_by_side'
     ),
     'python tools/benchmark.py --size 512x512 --flip on --device cuda --compile --save': (
