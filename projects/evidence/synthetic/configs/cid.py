@@ -1,9 +1,14 @@
-# CID (contextual instance decoupling), MMPose's own head, codec and losses, small.
+# CID (contextual instance decoupling), MMPose's own head, codec and losses, small; only the weights
+# with which the head begins are this study's (crowd_study/cid_head.py).
 #
 # Backbone, data and schedule are those of centergroup_tiny_synthetic.py; as in MMPose's config,
 # the head reads all four resolutions of HRNet. MMPose's codec drops the mask of crowds, so that
 # they count as background.
-_base_ = ['../../../../configs/centergroup_tiny_synthetic.py']
+_base_ = ['../../../../configs/centergroup_tiny_synthetic.py', './_base_/package.py']
+
+custom_imports = dict(
+    imports=['centergroup_mm', 'crowd_study.cid_head'], allow_failed_imports=False
+)
 
 finest, width = _base_.finest, _base_.width
 codec = dict(type='DecoupledHeatmap', input_size=_base_.input_size, heatmap_size=(64, 64))
@@ -13,7 +18,7 @@ model = dict(
     neck=dict(type='FeatureMapProcessor', concat=True),
     head=dict(
         _delete_=True,
-        type='CIDHead',
+        type='ScratchCIDHead',
         in_channels=finest + 2 * width + 4 * width + 8 * width,
         num_keypoints=17,
         gfd_channels=32,
