@@ -3,7 +3,7 @@
     # everything, three seeds
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --device cuda
 
-    # one seed, fewer photographs and steps, smaller scenes
+    # one seed, fewer photographs, smaller scenes, shorter trainings
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --reduced
 
 Results are in OUT/photographs and OUT/synthetic. A second call goes on where the first one stopped.
@@ -14,6 +14,7 @@ synthetic/run.py, with --rows.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,11 +33,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dev', metavar='DEV', required=True, help='photographs of the tables')
     parser.add_argument('--reduced', action='store_true', help='one seed, fewer photographs, steps')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
-    parser.add_argument('--jobs', type=int, default=1, help='trainings at a time, default 1')
+    parser.add_argument(
+        '--jobs', type=int, help='trainings at a time, default: one a core, on a GPU 1'
+    )
     parser.add_argument(
         '--out', default='work_dirs/evidence', help='folder of the results, default %(default)s'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.jobs = args.jobs or (1 if args.device == 'cuda' else os.cpu_count() or 1)
+    return args
 
 
 def commands(args: argparse.Namespace) -> list[list[str]]:
@@ -49,6 +54,7 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     if args.reduced:
         photographs += ['--reduced']
         synthetic += ['--seeds', '0', '--side', '128', '--num-train', '2000', '--num-val', '300']
+        synthetic += ['--iterations', '500']
     table = [str(PROJECT / 'synthetic/report.py'), str(out / 'synthetic' / 'results')]
     return [photographs + common, synthetic + common, table]
 

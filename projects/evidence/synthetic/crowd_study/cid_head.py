@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import centergroup_mm  # noqa: F401  (fills the gaps of mmcv-lite before mmpose.models)
+
+# isort: split
 from mmpose.models.heads import CIDHead
 from mmpose.registry import MODELS
 
