@@ -54,7 +54,7 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     if args.reduced:
         photographs += ['--reduced']
         synthetic += ['--seeds', '0', '--side', '128', '--num-train', '2000', '--num-val', '300']
-        synthetic += ['--iterations', '500']
+        synthetic += ['--iterations', '400']
     table = [str(PROJECT / 'synthetic/report.py'), str(out / 'synthetic' / 'results')]
     return [photographs + common, synthetic + common, table]
 
