@@ -118,9 +118,8 @@ HELD: dict[str, dict[str, str]] = {
         '--save': f'{BENCHMARK}::test_results_of_processors_stay_side_by_side',
         '--baseline': f'{BENCHMARK}::test_a_baseline_is_measured_and_named_in_the_results',
         '--roofline': f'{BENCHMARK}::test_parts_and_operators_add_up_to_a_prediction',
-        '--only-whole': f'{BENCHMARK}'
-        '::test_whole_predictions_are_compared_until_it_is_known_which_are_faster',
-        '--batch': f'{BENCHMARK}::test_batches_are_compared_in_the_same_rounds',
+        '--only': f'{BENCHMARK}::test_only_the_parts_that_are_named_are_measured',
+        '--batch': f'{BENCHMARK}::test_batches_are_compared_with_single_images',
         '--flip': f'{BENCHMARK}::test_combinations_start_where_ratios_are_taken',
         '--seconds': f'{BENCHMARK}::test_alternation_counts_rounds_and_stops_at_the_limit',
         '--device': f'{OWN_TOOLS}::test_a_gpu_that_is_not_there_is_said_in_one_line',

@@ -25,6 +25,9 @@ are always measured. Targets apply at 512x512 only, on a CPU with two threads.
     # where the time of a prediction goes, by part and by operator, beside what the cores can do
     python tools/benchmark.py --roofline --size 512x512 --repeats 5
 
+    # the ratios that need the most rounds
+    python tools/benchmark.py --size 512x512 --only batches training --repeats 30 --seconds 300
+
     # keep the ratios of this processor beside those of others, and in docs/benchmarks.md
     python tools/benchmark.py --size 512x512 --save
 
@@ -40,10 +43,11 @@ import re
 import sys
 from pathlib import Path
 
+from benchmarking.options import PARTS, Options
 from benchmarking.report import FILES, draw_plots, format_report
 from benchmarking.results import save, write_page
 from benchmarking.roofline import run_roofline
-from benchmarking.run import Options, run_benchmark
+from benchmarking.run import run_benchmark
 
 import centergroup_mm  # noqa: F401
 from centergroup_mm.utils import checks, cli
@@ -117,10 +121,14 @@ def parse_args() -> argparse.Namespace:
         'a C++ compiler',
     )
     parser.add_argument(
-        '--only-whole',
-        action='store_true',
-        help='only whole predictions beside those with associative embedding, 1, 5 and 30 people, '
-        'for at most twice --seconds',
+        '--only',
+        nargs='+',
+        choices=PARTS,
+        default=(),
+        metavar='PART',
+        help='only these of whole (predictions beside those with associative embedding, 1, 5 and '
+        '30 people, for at most twice --seconds), batches (predictions of one image and of eight) '
+        'and training',
     )
     parser.add_argument(
         '--roofline',
@@ -154,7 +162,7 @@ def read_options(args: argparse.Namespace) -> Options:
         threads=args.threads,
         device=args.device,
         compiled=args.compile,
-        only_whole=args.only_whole,
+        only=args.only,
         baseline=args.baseline,
     )
     if args.quick:

@@ -14,11 +14,12 @@ import torch
 from benchmarking import run as benchmark
 from benchmarking.case import Case, compiled_calls
 from benchmarking.clock import STAGES, Prepared, alternate, interval, peak_memory, replaced
+from benchmarking.options import Options
 from benchmarking.ratios import inference_ratios, judge
 from benchmarking.report import FILES, draw_plots, format_report
 from benchmarking.results import PAGE, block, save, table
 from benchmarking.roofline import operators, roofline, training_arithmetic, work_of
-from benchmarking.run import Options, run_benchmark
+from benchmarking.run import run_benchmark
 from benchmarking.scenes import Scenes, crowds
 from benchmarking.workload import Workload
 from mmengine.config import Config
@@ -135,7 +136,7 @@ def test_combinations_start_where_ratios_are_taken():
     assert len(Options(sizes=[small, large]).combinations) == 8
 
 
-def test_batches_are_compared_in_the_same_rounds():
+def test_batches_are_compared_with_single_images():
     options = Options(
         sizes=[(64, 64)],
         people=[2],
@@ -351,7 +352,7 @@ def test_a_ratio_whose_interval_is_too_wide_is_not_printed():
 
 def test_whole_predictions_are_compared_until_it_is_known_which_are_faster(work):
     options = Options(
-        sizes=[(64, 64)], only_whole=True, repeats=1, seconds=0, threads=torch.get_num_threads()
+        sizes=[(64, 64)], only=['whole'], repeats=1, seconds=0, threads=torch.get_num_threads()
     )
     result = run_benchmark('tiny', Config.fromfile(TINY), options)
     wanted = {
@@ -362,6 +363,23 @@ def test_whole_predictions_are_compared_until_it_is_known_which_are_faster(work)
     order: list[str] = []
     alternate(dict(a=lambda: order.append('a')), repeats=2, known=lambda found: len(order) > 4)
     assert len(order) == 5
+
+
+def test_only_the_parts_that_are_named_are_measured():
+    options = Options(
+        sizes=[(64, 64), (128, 64)],
+        only=['batches', 'training'],
+        repeats=1,
+        seconds=0,
+        threads=torch.get_num_threads(),
+    )
+    result = run_benchmark('tiny', Config.fromfile(TINY), options)
+    assert set(result['ratios']) == {
+        'throughput_8_over_1', 'train_step_over_detector', 'train_step_over_frozen_detector'
+    }  # fmt: skip
+    assert set(result['batches']) == {'single', 'eight'} and not result['inference']
+    assert not result['whole'] and not result['memory_mb']
+    assert 'end to end, batch 8' in format_report(result)
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,7 @@ def judge(name: str, values: Sequence[float], conditions: Mapping[str, Any]) -> 
 def ratio_details(
     groups: Sequence[Mapping[str, Any]],
     whole: Mapping[str, Sequence[float]],
+    batches: Mapping[str, Sequence[float]],
     training: Mapping[str, Sequence[float]],
     graphs: Mapping[str, Sequence[float]],
     memory: Mapping[str, float],
@@ -243,12 +244,9 @@ def ratio_details(
     """Every ratio with its conditions and target.
 
     Args:
-        groups: times of each combination of size, batch and flip test, as ``rounds_of``; most
-            ratios are those of the first; may be empty.
-        whole: times of whole predictions beside those with AE, or nothing.
-        training: times of the training steps.
-        graphs: times of the compiled model and of itself uncompiled, or nothing.
-        memory: peaks of ``detector`` and ``predict`` in MB.
+        groups, whole, batches, training, graphs, memory: fields of
+            :class:`~benchmarking.run.Measured`, each of which may be empty; most ratios are those
+            of the first group.
         train_batch: images of a training step.
         common: ``size``, ``device`` and ``threads``.
 
@@ -272,28 +270,23 @@ def ratio_details(
         name: judge(name, values, {**test, **special.get(name, {})})
         for name, values in found.items()
     }
-    if not groups:
-        return details
-    for name, below in (
-        ('train_step_over_detector', 'train_detector'),
-        ('train_step_over_frozen_detector', 'train_frozen'),
-    ):
+    if batches:
+        values = [LARGE_BATCH * value for value in over(batches['single'], batches['eight'])]
+        given = {**test, 'batch': [1, LARGE_BATCH]}
+        details['throughput_8_over_1'] = judge('throughput_8_over_1', values, given)
+    steps = dict(
+        train_step_over_detector='train_detector', train_step_over_frozen_detector='train_frozen'
+    )
+    for name, below in steps.items() if training else ():
         values = over(training['train_step'], training[below])
         details[name] = judge(name, values, {**test, 'flip': False, 'batch': train_batch})
-    extra = [memory['predict'] - memory['detector']]
-    details['extra_peak_memory_mb'] = judge('extra_peak_memory_mb', extra, test)
+    if memory:
+        extra = [memory['predict'] - memory['detector']]
+        details['extra_peak_memory_mb'] = judge('extra_peak_memory_mb', extra, test)
     if graphs:
         values = over(graphs['graph_eager'], graphs['graph_compiled'])
         given = {**test, 'people': 'any number of'}
         details['eager_over_compiled'] = judge('eager_over_compiled', values, given)
-    for rounds in (group['rounds_of'] for group in groups):
-        if 'single' in rounds:
-            values = over(rounds['single'], rounds[f'end_to_end@{PEOPLE}'])
-            details['throughput_8_over_1'] = judge(
-                'throughput_8_over_1',
-                [LARGE_BATCH * value for value in values],
-                {**test, 'batch': [1, LARGE_BATCH]},
-            )
     return details
 
 

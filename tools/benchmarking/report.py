@@ -32,7 +32,8 @@ _LABELS = {
     'end_to_end': 'end to end',
     'ae_end_to_end': 'end to end, AE',
     'ae_fused': '  with the fused detector',
-    'single': 'end to end, one image of batch 1',
+    'single': 'end to end, batch 1',
+    'eight': 'end to end, batch 8',
     'train_detector': 'training step, detector alone',
     'train_frozen': '  with frozen batch norms',
     'train_step': 'training step, whole model',
@@ -74,6 +75,9 @@ def format_report(result: Mapping[str, Any]) -> str:
     for group in result['inference']:
         lines += ['', *_group(group, labels)]
     lines += _whole(result['whole'])
+    if result['batches']:
+        lines += ['', 'whole predictions, one image and eight']
+        lines += [_row(_LABELS[name], [values]) for name, values in result['batches'].items()]
     if result['training']:
         lines += ['', f'training, batch {given["batch_train"]}']
         lines += [_row(_LABELS[name], [values]) for name, values in result['training'].items()]
