@@ -3,8 +3,8 @@
     # everything, three seeds
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --device cuda
 
-    # one seed, fewer photographs, smaller scenes, shorter trainings: that all of it runs, in about 40
-    # minutes on two cores, not measured as a whole; photographs alone took 27
+    # one seed, fewer photographs, smaller scenes, shorter trainings: on two cores photographs took
+    # 27 minutes; the whole was not timed
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --reduced
 
 Results are in OUT/photographs and OUT/synthetic. A second call goes on where the first one stopped.
