@@ -254,6 +254,21 @@ def test_the_documents_have_the_tables_of_the_results(folder: Path, page: Path) 
         assert table in text
 
 
+def test_the_page_says_how_much_the_second_run_differs() -> None:
+    folder, page = PAGES[1]
+    text = page.read_text()
+    for key in ('paper7', 'ae_position', 'greedy', 'table2_row3'):
+        value = json.loads((folder / 'again' / 'results' / f'{key}_seed0.json').read_text())
+        assert f'.{1000 * value["numbers"]["AP"]:03.0f}' in text.partition("### The paper's")[0]
+    both = [folder / part / 'results' for part in ('.', 'again')]
+    for key in ('geometry', 'unranked', 'ours', 'layers0', 'layers4', 'peaks5', 'no_geometry'):
+        first, second = (
+            json.loads((results / f'{key}_seed0.json').read_text())['numbers']['AP']
+            for results in both
+        )
+        assert abs(first - second) < 0.0045, key
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('folder, page', PAGES, ids=['full', 'reduced'])
 def test_the_documents_have_the_intervals_of_the_matches(folder: Path, page: Path) -> None:
