@@ -120,9 +120,8 @@ def measure(work: Workload, options: Options, end: float) -> Measured:
             measure_reference(case, options, end, found)
         elif not options.only:
             found.groups.append(measure_case(case, options, min(options.seconds, left)))
-        if (size, flip, batch) == (options.sizes[0], True, LARGE_BATCH) and options.wants(
-            'batches'
-        ):
+        is_large = (size, flip, batch) == (options.sizes[0], True, LARGE_BATCH)
+        if is_large and options.wants('batches'):
             found.batches.update(measure_batches(reference, case, options, end))
     return found
 
