@@ -3,9 +3,11 @@
     # everything, three seeds
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --device cuda
 
-    # one seed, fewer photographs, smaller scenes, shorter trainings: on two cores photographs took
-    # 27 minutes; the whole was not timed
+    # one seed, fewer photographs, smaller scenes, shorter trainings
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --reduced
+
+    # a seed more of it
+    python projects/evidence/run.py ... --reduced --seeds 1
 
 Results are in OUT/photographs and OUT/synthetic. A second call goes on where the first one stopped.
 The studies have commands of their own, for one row or other settings: photographs/run.py and
@@ -33,6 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--train', metavar='TRAIN', required=True, help='training photographs')
     parser.add_argument('--dev', metavar='DEV', required=True, help='photographs of the tables')
     parser.add_argument('--reduced', action='store_true', help='one seed, fewer photographs, steps')
+    parser.add_argument('--seeds', nargs='+', type=int, help='default: 0 1 2, reduced only 0')
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument(
         '--jobs', type=int, help='trainings at a time, default: one a core, on a GPU 1'
@@ -42,6 +45,7 @@ def parse_args() -> argparse.Namespace:
     )
     args = parser.parse_args()
     args.jobs = args.jobs or (1 if args.device == 'cuda' else os.cpu_count() or 1)
+    args.seeds = args.seeds or ([0] if args.reduced else [0, 1, 2])
     return args
 
 
@@ -49,13 +53,14 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     """Scripts and arguments: both studies, and the table of the second."""
     out = Path(args.out)
     common = ['--device', args.device, '--jobs', str(args.jobs)]
+    common += ['--seeds', *map(str, args.seeds)]
     photographs = [str(PROJECT / 'photographs/run.py'), args.detector]
     photographs += ['--train', args.train, '--dev', args.dev, '--out', str(out / 'photographs')]
     synthetic = [str(PROJECT / 'synthetic/run.py'), '--out', str(out / 'synthetic')]
     if args.reduced:
         photographs += ['--reduced']
-        synthetic += ['--seeds', '0', '--side', '128', '--num-train', '2000', '--num-val', '300']
-        synthetic += ['--iterations', '300']
+        synthetic += ['--side', '128', '--num-train', '1000', '--num-val', '200']
+        synthetic += ['--iterations', '200', '--timed-images', '4']
     table = [str(PROJECT / 'synthetic/report.py'), str(out / 'synthetic' / 'results')]
     return [photographs + common, synthetic + common, table]
 

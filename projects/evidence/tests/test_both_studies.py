@@ -16,7 +16,7 @@ spec.loader.exec_module(both)
 
 def test_the_studies_know_the_options_that_they_are_given():
     args = argparse.Namespace(
-        detector='w.pth', train='t', dev='d', reduced=True, device='cpu', jobs=2, out='o'
+        detector='w.pth', train='t', dev='d', reduced=True, seeds=[1], device='cpu', jobs=2, out='o'
     )
     for command in both.commands(args):
         text = Path(command[0]).read_text()

@@ -2,8 +2,13 @@
 #
 # Backbone, heatmaps, data and schedule are those of centergroup_tiny_synthetic.py. MMPose 1.3
 # cannot train its own associative embedding; head and targets are this package's, and loss and
-# grouping MMPose's.
-_base_ = ['../../../../configs/centergroup_tiny_synthetic.py']
+# grouping MMPose's. The weights with which the tags begin are this study's
+# (crowd_study/scratch_heads.py).
+_base_ = ['../../../../configs/centergroup_tiny_synthetic.py', './_base_/package.py']
+
+custom_imports = dict(
+    imports=['centergroup_mm', 'crowd_study.scratch_heads'], allow_failed_imports=False
+)
 
 codec = dict(
     type='CenterAssociativeEmbedding',
@@ -17,7 +22,7 @@ codec = dict(
 model = dict(
     head=dict(
         _delete_=True,
-        type='CenterHigherHRNetHead',
+        type='ScratchTagHead',
         in_channels=_base_.finest,
         metainfo=_base_.model.head.metainfo,
         with_center=False,

@@ -1,5 +1,5 @@
 # CID (contextual instance decoupling), MMPose's own head, codec and losses, small; only the weights
-# with which the head begins are this study's (crowd_study/cid_head.py).
+# with which the head begins are this study's (crowd_study/scratch_heads.py).
 #
 # Backbone, data and schedule are those of centergroup_tiny_synthetic.py; as in MMPose's config,
 # the head reads all four resolutions of HRNet. MMPose's codec drops the mask of crowds, so that
@@ -7,7 +7,7 @@
 _base_ = ['../../../../configs/centergroup_tiny_synthetic.py', './_base_/package.py']
 
 custom_imports = dict(
-    imports=['centergroup_mm', 'crowd_study.cid_head'], allow_failed_imports=False
+    imports=['centergroup_mm', 'crowd_study.scratch_heads'], allow_failed_imports=False
 )
 
 finest, width = _base_.finest, _base_.width

@@ -1,12 +1,14 @@
-"""The weights with which CID's row begins."""
+"""The weights with which the rows of CID and of associative embedding begin."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from crowd_study.cid_head import ScratchCIDHead
+from crowd_study.scratch_heads import ScratchCIDHead, ScratchTagHead
 from mmpose.models.heads import CIDHead
 from mmpose.registry import MODELS
+
+from centergroup_mm.models.heads import CenterHigherHRNetHead
 
 
 @torch.no_grad()
@@ -38,3 +40,21 @@ def test_heatmaps_of_a_person_depend_on_the_person_before_training():
     stock, ours = difference_of_people(CIDHead), difference_of_people(ScratchCIDHead)
     assert stock < 1e-8  # float32 cannot tell them apart
     assert ours > 1e-6
+
+
+@torch.no_grad()
+def maps_before_training(kind: type[CenterHigherHRNetHead]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Heatmaps at 1/4 and tags that a head draws from random features."""
+    torch.manual_seed(0)
+    feats = [torch.randn(1, 16, 8, 8)]
+    head = MODELS.build(dict(type=kind, in_channels=16, num_keypoints=3, with_center=False))
+    head.init_weights()
+    heatmaps, tags = head.split(head(feats))
+    return heatmaps[0], tags
+
+
+def test_tags_differ_from_place_to_place_before_training():
+    stock, ours = maps_before_training(CenterHigherHRNetHead), maps_before_training(ScratchTagHead)
+    assert float(stock[1].std()) < 0.01
+    assert float(ours[1].std()) > 0.5
+    assert torch.equal(stock[0], ours[0])  # heatmaps begin as they did

@@ -1,10 +1,12 @@
-"""MMPose's CID head with weights from which a short training without a checkpoint can begin."""
+"""Heads of two rows, with weights from which a short training without a checkpoint can begin."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import centergroup_mm  # noqa: F401  (fills the gaps of mmcv-lite before mmpose.models)
+from torch import nn
+
+from centergroup_mm.models.heads import CenterHigherHRNetHead  # before mmpose.models
 
 # isort: split
 from mmpose.models.heads import CIDHead
@@ -31,3 +33,21 @@ class ScratchCIDHead(CIDHead):
         self.gfd_module.init_cfg = [
             dict(type='Kaiming', layer=['Conv2d', 'Linear'], override=dict(last))
         ]
+
+
+@MODELS.register_module()
+class ScratchTagHead(CenterHigherHRNetHead):
+    """HigherHRNet's head, in which the tags begin with Kaiming's deviation.
+
+    With HigherHRNet's deviation of 0.001 all tags begin nearly equal, where the loss that pushes
+    the people of an image apart is flat: its gradient is proportional to their difference. A long
+    training from a pretrained backbone leaves that place, a short one from scratch does not.
+
+    Args:
+        args: of ``CenterHigherHRNetHead``, with ``with_tags=True``.
+    """
+
+    def init_weights(self) -> None:
+        """Draw all weights as the stock head does, then those of the tags anew."""
+        super().init_weights()
+        nn.init.kaiming_normal_(self.final_layers[0].weight.data[self.num_types :])
