@@ -114,11 +114,11 @@ ELSEWHERE = {
         'tests/tools/test_count_parameters.py::test_the_printed_table'
     ),
     'python tools/benchmark.py --roofline --size 512x512 --threads 1 --repeats 3': (
-        'tests/tools/test_benchmark.py::test_parts_and_operators_add_up_to_a_prediction'
+        'tests/tools/benchmarking/test_roofline.py::test_parts_and_operators_add_up_to_a_prediction'
     ),
     'python tools/benchmark.py --size 512x512 --flip on --people 1 25 30 --repeats 20 '
     '--seconds 170 --save': (
-        'tests/tools/test_benchmark.py::test_results_of_processors_stay_side_by_side'
+        'tests/tools/benchmarking/test_results.py::test_results_of_processors_stay_side_by_side'
     ),
     'python tools/benchmark.py --size 512x512 --flip on --device cuda --compile --save': (
         'tests/tools/test_benchmark.py::test_compiled_code_is_measured_if_asked_for'
@@ -134,10 +134,10 @@ ELSEWHERE = {
         'tests/tools/test_benchmark.py::test_a_baseline_is_measured_and_named_in_the_results'
     ),
     f'centergroup export {SMALL} small.onnx --check': (
-        'tests/deploy/test_export.py::test_tool_checks_what_is_there'
+        'tests/deploy/test_export_tool.py::test_tool_checks_what_is_there'
     ),
     'python tools/make_synthetic.py data/synthetic/': (
-        'tests/synthetic/test_synthetic.py::test_existing_sets'
+        'tests/synthetic/test_written_sets.py::test_existing_sets'
     ),
     'python tools/train.py projects/offsets/configs/offsets_tiny_synthetic.py': (
         'projects/offsets/tests/test_offsets_training.py'

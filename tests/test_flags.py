@@ -21,14 +21,17 @@ from .conftest import ROOT
 CONFIG = ROOT / 'configs' / 'centergroup_small256_synthetic.py'
 TOY = ROOT / 'tests' / 'helpers' / 'toy_config.py'
 BENCHMARK = 'tests/tools/test_benchmark.py'
+CLOCK = 'tests/tools/benchmarking/test_clock.py'
+RATIOS_KEPT = 'tests/tools/benchmarking/test_results.py'
+ROOFLINE = 'tests/tools/benchmarking/test_roofline.py'
 COMPARED = f'{BENCHMARK}::test_quick_fills_every_ratio_and_names_its_conditions'
 CONVERTED = 'tests/tools/test_convert_checkpoint.py::test_the_tool_reports_and_does_not_overwrite'
 DEMO = 'tests/tools/test_run_demo.py::test_demo_leaves_numbers_and_pictures'
-EXPORTED = 'tests/deploy/test_export.py::test_tool_checks_what_is_there'
+EXPORTED = 'tests/deploy/test_export_tool.py::test_tool_checks_what_is_there'
 EXPLAINED = (
     'tests/commands/test_explain.py::test_a_page_and_panels_are_written_and_replaced_only_when_told'
 )
-SCENES = 'tests/synthetic/test_synthetic.py::test_existing_sets'
+SCENES = 'tests/synthetic/test_written_sets.py::test_existing_sets'
 TOOLS = 'tests/tools/test_train_and_test.py'
 RUNNERS = 'tests/tools/test_run_onnx.py'
 OWN_COMMANDS = 'tests/commands/test_flags_of_commands.py'
@@ -115,13 +118,13 @@ HELD: dict[str, dict[str, str]] = {
         '--overwrite': COMPARED,
         '--plots': COMPARED,
         '--compile': f'{BENCHMARK}::test_compiled_code_is_measured_if_asked_for',
-        '--save': f'{BENCHMARK}::test_results_of_processors_stay_side_by_side',
+        '--save': f'{RATIOS_KEPT}::test_results_of_processors_stay_side_by_side',
         '--baseline': f'{BENCHMARK}::test_a_baseline_is_measured_and_named_in_the_results',
-        '--roofline': f'{BENCHMARK}::test_parts_and_operators_add_up_to_a_prediction',
+        '--roofline': f'{ROOFLINE}::test_parts_and_operators_add_up_to_a_prediction',
         '--only': f'{BENCHMARK}::test_only_the_parts_that_are_named_are_measured',
         '--batch': f'{BENCHMARK}::test_batches_are_compared_with_single_images',
         '--flip': f'{BENCHMARK}::test_combinations_start_where_ratios_are_taken',
-        '--seconds': f'{BENCHMARK}::test_alternation_counts_rounds_and_stops_at_the_limit',
+        '--seconds': f'{CLOCK}::test_alternation_counts_rounds_and_stops_at_the_limit',
         '--device': f'{OWN_TOOLS}::test_a_gpu_that_is_not_there_is_said_in_one_line',
     },
     'draw_poses.py': held(
@@ -134,9 +137,9 @@ HELD: dict[str, dict[str, str]] = {
     ),
     'make_synthetic.py': {
         **held('--preset --num --seed --size --quiet --overwrite', SCENES),
-        '--format': 'tests/synthetic/test_synthetic.py::test_read_by_stock_datasets',
-        '--workers': 'tests/synthetic/test_synthetic.py::test_workers_write_the_same_set',
-        '--speed': 'tests/synthetic/test_synthetic.py::test_speed_option',
+        '--format': 'tests/synthetic/test_written_sets.py::test_read_by_stock_datasets',
+        '--workers': 'tests/synthetic/test_written_sets.py::test_workers_write_the_same_set',
+        '--speed': 'tests/synthetic/test_written_sets.py::test_speed_option',
     },
     'publish_checkpoint.py': {
         '--half': f'{TOOLS}::test_published_checkpoints_are_small_and_load',

@@ -173,7 +173,8 @@ def read_options(args: argparse.Namespace) -> Options:
             flips=[True],
             train_batch=1,
             seconds=min(args.seconds, QUICK_SECONDS),
-            total=QUICK_TOTAL,
+            # a part that is asked for is measured, however long all would take
+            total=float('inf') if args.only else QUICK_TOTAL,
             **common,
         )
     return Options(

@@ -5,45 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from mmcv.transforms import Compose
-from mmengine.registry import init_default_scope
-from mmpose.registry import TRANSFORMS
-from mmpose.structures.bbox import get_warp_matrix
-from pycocotools import mask as coco_mask
 
 from centergroup_mm.datasets.transforms import (
-    BottomupPaddingMask,
     CenterGroupRandomAffine,
     CenterGroupResize,
-    CrowdHeatmapMask,
 )
 from centergroup_mm.datasets.transforms.resize import fit_short_side
-from centergroup_mm.utils.valid_mask import valid_mask
 
 from ...parity.conftest import files_of
-
-FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
-RNG = np.random.default_rng(0)
-
-
-def results_of(num_persons: int = 2, size: tuple[int, int] = (120, 90)) -> dict:
-    """What `LoadImage` hands on, for an image of [w, h]."""
-    points = RNG.uniform(0, 1, (num_persons, 17, 2)) * size
-    boxes = np.concatenate([points.min(1), points.max(1)], 1)
-    return dict(
-        img=RNG.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8),
-        img_shape=(size[1], size[0]),
-        ori_shape=(size[1], size[0]),
-        id=list(range(num_persons)),
-        img_id=1,
-        flip_indices=FLIP_INDICES,
-        keypoints=points.astype(np.float32),
-        keypoints_visible=np.ones((num_persons, 17), np.float32),
-        bbox=boxes.astype(np.float32),
-        area=np.full(num_persons, 100.0, np.float32),
-        invalid_segs=[],
-    )
-
+from .samples import program_crop, results_of
 
 # ---- resize -------------------------------------------------------------------------------
 
@@ -186,155 +156,6 @@ def test_affine_wants_a_square():
         CenterGroupRandomAffine((64, 96))
     with pytest.raises(ValueError, match='affine'):
         CenterGroupRandomAffine((64, 64), transform_mode='perspective')
-
-
-# ---- padding mask -------------------------------------------------------------------------
-
-
-def program_crop(data, image: int) -> dict:
-    """The crop that the official implementation drew for an image, from its random seed."""
-    random = np.random.RandomState(int(data[f'raw/np_seed_{image}']))
-    height, width = data[f'raw/image_{image}'].shape[:2]
-    scale = random.random_sample() * 0.75 + 0.75
-    random.random_sample()  # the angle, times 0
-    side = min(height, width) * scale
-    reach = 0.2 * side
-    shift = np.array([random.randint(-reach, reach) for _ in range(2)])
-    center = np.array([width, height]) / 2 + shift
-    return dict(
-        img_shape=(height, width),
-        input_size=(128, 128),
-        warp_mat=get_warp_matrix(center, np.array([side, side]), 0, (128, 128)),
-        flip=random.random_sample() < 0.5,
-        flip_direction='horizontal',
-        scale=scale,
-        shift=shift / side,
-    )
-
-
-@pytest.mark.parametrize('path', files_of('loss_group'))
-def test_padding_mask_of_the_official_implementation(path):
-    data = np.load(path)
-    for image in (0, 1):
-        masks = BottomupPaddingMask((4, 2, 1))(program_crop(data, image))['padding_mask']
-        for level, mask in enumerate(masks):
-            np.testing.assert_array_equal(mask, data[f'in/pad_mask_{level}'][image])
-
-
-@pytest.mark.parametrize('path', files_of('loss_group'))
-def test_label_masks_of_the_official_implementation(path):
-    data = np.load(path)
-    for image in (0, 1):
-        crop = program_crop(data, image)
-        regions = np.asfortranarray(~data[f'raw/mask_{image}'], dtype=np.uint8)
-        crop['invalid_segs'] = [coco_mask.encode(regions)]
-        results = CrowdHeatmapMask((4, 2), (4, 1))(crop)
-        for key, levels in (('heatmap_mask', (0, 1)), ('label_mask', (0, 2))):
-            for mask, level in zip(results[key], levels, strict=True):
-                np.testing.assert_array_equal(mask, data[f'in/masks_{level}'][image])
-
-
-@pytest.mark.parametrize('size', [(120, 90), (91, 121), (64, 64)])
-def test_padding_mask_agrees_with_the_one_of_test(size):
-    """The mask warped for training is the mask computed from metas for test."""
-    results = BottomupPaddingMask()(CenterGroupResize(128)(results_of(size=size) | dict(flip=0)))
-    # Training knows the original size as img_shape, test as ori_shape.
-    results['img_shape'] = results['ori_shape']
-    masks = BottomupPaddingMask()(results)['padding_mask']
-    canvas = results['img'].shape[:2]
-    for stride, mask in zip((4, 1), masks, strict=True):
-        theirs = valid_mask([results], canvas, stride, 'cpu')[0].numpy()
-        # Only the image's four corners may differ, where a warped one is below one half.
-        assert (theirs != mask).sum() <= 4
-
-
-def test_padding_mask_is_flipped_with_the_image():
-    results = dict(
-        img_shape=(64, 64), input_size=(64, 64), warp_mat=np.array([[1.0, 0, 16], [0, 1.0, 0]])
-    )
-    plain = BottomupPaddingMask()(dict(results))['padding_mask']
-    flipped = BottomupPaddingMask()(results | dict(flip=True, flip_direction='horizontal'))
-    for mask, mirrored in zip(plain, flipped['padding_mask'], strict=True):
-        assert mask.dtype == np.float32 and 0 < mask.mean() < 1
-        np.testing.assert_array_equal(mask, mirrored[:, ::-1])
-
-
-def test_padding_mask_refuses_what_it_cannot_follow():
-    results = dict(img_shape=(64, 64), input_size=(64, 64))
-    assert all(m.all() for m in BottomupPaddingMask()(dict(results))['padding_mask'])
-    with pytest.raises(ValueError, match='affine'):
-        BottomupPaddingMask()(results | dict(warp_mat=np.eye(3)))
-    with pytest.raises(ValueError, match='horizontal'):
-        BottomupPaddingMask()(results | dict(flip=True, flip_direction='vertical'))
-
-
-# ---- the whole pipeline -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize('num_persons', [0, 1, 3])
-@pytest.mark.parametrize(
-    'codec',
-    [
-        dict(type='CenterAssociativeEmbedding', input_size=(64, 64)),
-        dict(type='AttentionGroupingCodec', input_size=(64, 64)),
-    ],
-)
-def test_training_pipeline(num_persons, codec):
-    init_default_scope('mmpose')
-    pipeline = [
-        dict(type='CenterGroupRandomAffine', input_size=(64, 64), rotate_factor=30.0),
-        dict(type='RandomFlip', direction='horizontal'),
-        dict(type='GenerateTarget', encoder=codec),
-        dict(type='CrowdHeatmapMask'),
-        dict(type='BottomupPaddingMask'),
-        dict(type='PackPoseInputs'),
-    ]
-    packed = Compose([TRANSFORMS.build(step) for step in pipeline])(results_of(num_persons))
-    sample = packed['data_samples']
-    assert packed['inputs'].shape == (3, 64, 64)
-    fields = sample.gt_fields
-    assert [tuple(level.shape) for level in fields.heatmaps] == [(18, 16, 16), (18, 32, 32)]
-    assert [tuple(level.shape) for level in fields.heatmap_mask] == [(16, 16), (32, 32)]
-    for masks in (
-        fields.padding_mask,
-        *([fields.label_mask] if 'Grouping' in codec['type'] else []),
-    ):
-        assert [tuple(level.shape) for level in masks] == [(16, 16), (64, 64)]
-    labels = sample.gt_instance_labels
-    assert set(labels.keys()) == set(
-        TRANSFORMS.build(pipeline[2]).encoder.label_mapping_table.values()
-    )
-    assert len(labels) == num_persons
-
-
-def test_test_pipeline():
-    init_default_scope('mmpose')
-    results = results_of(0)
-    for key in ('keypoints', 'keypoints_visible', 'bbox', 'area'):
-        del results[key]  # an image without annotations has none of them
-    results = CenterGroupResize(64)(results)
-    sample = TRANSFORMS.build(dict(type='PackPoseInputs'))(results)['data_samples']
-    assert sample.img_shape == (64, 128) and tuple(sample.input_size) == (128, 64)
-
-
-@pytest.mark.parametrize('counts', ['list', 'bytes'])
-def test_run_length_encoded_crowds_are_masked(counts):
-    region = np.zeros((40, 60), dtype=np.uint8)
-    region[10:20, 30:50] = 1
-    seg = coco_mask.encode(np.asfortranarray(region))
-    if counts == 'list':
-        runs, value, length = [], 0, 0
-        for cell in region.T.ravel():
-            if cell != value:
-                runs.append(length)
-                value, length = cell, 0
-            length += 1
-        seg = dict(size=[40, 60], counts=[*runs, length])
-    polygon = [[0, 0, 5, 0, 5, 5, 0, 5]]
-    results = dict(invalid_segs=[seg, polygon], img_shape=(40, 60), input_size=(60, 40))
-    _, mask = CrowdHeatmapMask().transform(results)['label_mask']
-    assert not mask[10:20, 30:50].any() and not mask[1:4, 1:4].any()
-    assert mask.mean() > 0.8
 
 
 @pytest.mark.parametrize('size', [(8, 500), (500, 8), (64, 4000), (1, 5000), (5000, 1), (100, 401)])

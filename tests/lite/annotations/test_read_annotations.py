@@ -8,29 +8,14 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from centergroup_lite.annotations import find_disagreement, read_annotations
+from centergroup_lite.annotations import read_annotations
 
 from ...conftest import ROOT
-from ...helpers.skeletons import FIVE, write_dataset
-
-
-@pytest.fixture
-def content(tmp_path: Path) -> dict:
-    """Four images with eight people of five joints."""
-    return json.loads(write_dataset(tmp_path / 'data', FIVE).read_text())
-
-
-def read(folder: Path, content: object, **options):
-    """Write a content and read it."""
-    path = folder / 'changed.json'
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return read_annotations(path, **options)
+from .conftest import read
 
 
 def changed(content: dict, part: str, **values) -> dict:
@@ -254,52 +239,6 @@ def test_the_number_of_joints_of_crowdpose_counts_visible_ones(tmp_path, content
     flat[2] = 2
     content['annotations'][0]['num_keypoints'] = 0
     assert read(tmp_path, content).content['annotations'][0]['num_keypoints'] == 5
-
-
-def test_images_are_looked_for_and_measured(tmp_path, content):
-    folder = tmp_path / 'data/images'
-    content['images'][0].pop('width')
-    found = read(tmp_path, content, images=folder)
-    assert found.content['images'][0]['width'] == 96 and not found.problems
-    cv2.imwrite(str(folder / '1.png'), np.zeros((96, 50, 3), np.uint8))
-    assert not read(tmp_path, content, images=folder).problems
-    line = read(tmp_path, content, images=folder, sizes=True).problem()
-    assert 'image 1: is 50x96 pixels and stated as 96x96' in line
-    (folder / '1.png').write_bytes(b'no image')
-    line = read(tmp_path, content, images=folder, sizes=True).problem()
-    assert "image 1: '1.png' is not a readable image" in line
-    (folder / '1.png').unlink()
-    (folder / '2.png').unlink()
-    line = read(tmp_path, content, images=folder).problem()
-    assert "image 1: file '1.png' is not in" in line and '2 of 4 images are missing' in line
-
-
-def test_a_photograph_turned_by_its_camera_is_measured_as_it_is_shown(tmp_path, content):
-    from PIL import Image
-
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    folder = tmp_path / 'data/images'
-    Image.new('RGB', (40, 96)).save(folder / '1.jpg', exif=exif)
-    assert cv2.imread(str(folder / '1.jpg')).shape[:2] == (40, 96)
-    content['images'][1].update(file_name='1.jpg', width=96, height=40)
-    assert not read(tmp_path, content, images=folder, sizes=True).problems
-
-
-def test_files_of_other_images_disagree(tmp_path, content):
-    whole = read(tmp_path, content)
-    part = copy.deepcopy(content)
-    part['images'] = part['images'][:3]
-    part['annotations'] = part['annotations'][:6]
-    (tmp_path / 'part').mkdir()
-    fewer = read(tmp_path / 'part', part)
-    assert find_disagreement(whole, whole) == ''
-    assert f'{fewer.path} lacks (1 of 4, the first is 3)' in find_disagreement(whole, fewer)
-    assert f'{fewer.path} lacks (1 of 4, the first is 3)' in find_disagreement(fewer, whole)
-    content['images'][0]['file_name'] = 'other.png'
-    (tmp_path / 'other').mkdir()
-    other = read(tmp_path / 'other', content)
-    assert "image 0 is '0.png' and 'other.png'" in find_disagreement(whole, other)
 
 
 def test_all_problems_are_kept_and_counted(tmp_path, content):
