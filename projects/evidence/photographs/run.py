@@ -3,7 +3,7 @@
     # everything, three seeds: on a GPU in minutes, on two cores over night
     python projects/evidence/photographs/run.py checkpoints/movenet.pth --train TRAIN --dev DEV
 
-    # the reduced study: one seed, fewer views and steps; 27 minutes on two cores with --jobs 2
+    # the reduced study: one seed, fewer views and steps; 28 minutes on two cores with --jobs 2
     python projects/evidence/photographs/run.py checkpoints/movenet.pth --train TRAIN --dev DEV \
         --reduced
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
 import sys
 import time
 import traceback
@@ -113,6 +114,8 @@ def work(args: argparse.Namespace, out: Path, jobs: object, done: object) -> Non
 def main() -> None:
     """Cache, run what is missing, report."""
     args = parse_args()
+    # ends the workers too, which would go on without this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     out, start = Path(args.out), time.monotonic()
     if not args.report:
         out.mkdir(parents=True, exist_ok=True)
