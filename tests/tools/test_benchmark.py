@@ -173,7 +173,7 @@ def test_a_baseline_is_measured_and_named_in_the_results(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
 
-def test_whole_predictions_are_compared_until_it_is_known_which_are_faster(work):
+def test_whole_predictions_are_compared_until_it_is_known_which_are_faster():
     options = Options(
         sizes=[(64, 64)], only=['whole'], repeats=1, seconds=0, threads=torch.get_num_threads()
     )

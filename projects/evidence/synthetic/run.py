@@ -22,6 +22,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -128,7 +129,10 @@ class Pool:
 
     def start(self, label: str, function: str, log: Path, *args: object) -> None:
         """Start a process."""
-        process = self.context.Process(target=run_alone, args=(function, log, *args))
+        # ends with this process, except for drawing, which has processes of its own
+        process = self.context.Process(
+            target=run_alone, args=(function, log, *args), daemon=function != 'draw'
+        )
         process.start()
         self.alive[label] = (process, log)
 
@@ -173,6 +177,7 @@ def finished(path: Path, settings: Settings) -> bool:
 def main() -> int:
     """Run what is missing; returns 1 if a part failed."""
     args = parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     out = Path(args.out).resolve()
     if args.device == 'cpu':
         os.environ['CUDA_VISIBLE_DEVICES'] = ''

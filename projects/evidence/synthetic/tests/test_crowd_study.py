@@ -6,6 +6,7 @@ import json
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -164,3 +165,18 @@ def test_a_study_trains_and_goes_on(tmp_path):
     again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 0 and 'offsets, seed 0' not in again.stdout
     assert path.stat().st_mtime_ns == written
+
+
+@pytest.mark.slow
+def test_a_study_that_is_ended_ends_its_trainings(tmp_path):
+    command = [sys.executable, str(PROJECT / 'run.py'), '--rows', 'offsets', '--seeds', '0']
+    command += ['--iterations', '9999', '--batch-size', '2', '--side', '64', '--num-train', '4']
+    study = subprocess.Popen([*command, '--num-val', '2', '--out', str(tmp_path)])
+    work, deadline = tmp_path / 'work' / 'offsets_seed0', time.monotonic() + 300
+    while not list(work.glob('*/vis_data/scalars.json')):
+        assert study.poll() is None and time.monotonic() < deadline
+        time.sleep(0.2)
+    study.terminate()
+    assert study.wait(120) == 143
+    assert 'TrainingStopped' in (work / 'log').read_text()
+    assert (work / 'last_checkpoint').is_file()
