@@ -1,6 +1,4 @@
-"""The generator of synthetic crowds: labels, spreads, files and messages."""
-
-from pathlib import Path
+"""The generator of synthetic crowds: labels and spreads."""
 
 import numpy as np
 import pytest
@@ -15,8 +13,6 @@ from centergroup_mm.synthetic.skeleton import (
     CROWDPOSE_JOINTS,
     pose_bodies,
 )
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')

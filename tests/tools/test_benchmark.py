@@ -23,8 +23,8 @@ import centergroup_mm  # noqa: F401
 
 from ..conftest import ROOT
 from ..helpers.exported import needs_export
+from .benchmarking.conftest import TINY
 
-TINY = ROOT / 'configs/centergroup_tiny_synthetic.py'
 #: what users of the JSON file rely on
 RATIOS = {
     'post_detector_over_detector',

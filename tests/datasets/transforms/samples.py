@@ -6,8 +6,6 @@ import numpy as np
 from mmpose.structures.bbox import get_warp_matrix
 
 FLIP_INDICES = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
-
-
 RNG = np.random.default_rng(0)
 
 

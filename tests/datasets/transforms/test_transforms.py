@@ -1,4 +1,4 @@
-"""Transforms of training and test, in MMPose's pipeline and against the official implementation."""
+"""Resizing and random affine transforms, alone and against the official implementation."""
 
 from __future__ import annotations
 
