@@ -63,11 +63,6 @@ ELSEWHERE = {
         'projects/evidence/photographs/tests/test_photo_study.py'
         '::test_the_documents_have_the_intervals_of_the_matches'
     ),
-    'python projects/evidence/photographs/run.py --report --out '
-    'projects/evidence/photographs/reduced/earlier': (
-        'projects/evidence/photographs/tests/test_photo_study.py'
-        '::test_the_page_says_how_much_the_earlier_run_differs'
-    ),
     'python projects/reliability/thin.py': (
         'projects/reliability/tests/test_thin.py::test_a_thin_image'
     ),

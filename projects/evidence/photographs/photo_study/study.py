@@ -159,8 +159,8 @@ class Study:
         path = self.out / 'tuned' / f'{key}.json'
         if path.is_file():
             return
-        if self.args.reduced:  # what the full study has chosen
-            kept = json.loads((PROJECT / 'tuned' / path.name).read_text())
+        if self.args.reduced:  # what a full study had chosen before
+            kept = json.loads((PROJECT / 'reduced' / 'tuned' / path.name).read_text())
             save_json(path, dict(rate=kept['rate'], options=kept['options']))
             return
         tried = []
