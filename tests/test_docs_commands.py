@@ -34,6 +34,7 @@ RUN = {
     'centergroup data select people.json hands.json --keypoints left_wrist right_wrist': '2 keyp',
     'centergroup data init train.json --images photos/ --val val.json --val-images photos/': 'next',
     'centergroup predict PHOTO.jpg': '1 person',
+    'centergroup predict PHOTO.jpg --precision auto': '1 person',
     'centergroup explain PHOTO.jpg': 'PHOTO_explained.html',
     'centergroup explain PHOTO.jpg --picture panels.jpg': 'panels.jpg',
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from ..datasets.transforms import CenterGroupResize, ResizeLongSide
 from ..models.grouping.proposals import find_peaks, rank_values, window_maximum
 from ..synthetic import make_scene
 from ..utils.errors import UserError
+from ..utils.fusing import fuse_for_inference
 from ..utils.valid_mask import valid_box
 from .graph import InferenceGraph
 
@@ -150,18 +152,31 @@ def open_session(path: str, threads: int | None = None) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
 
 
-def runners(graph: InferenceGraph, session: Any) -> tuple[Callable, Callable]:
-    """The eager model and the session as functions of (image, content) arrays."""
+def eager_runner(graph: InferenceGraph) -> Callable:
+    """The eager model as a function of (image, content) arrays."""
 
     def eager(image: np.ndarray, content: np.ndarray) -> list[np.ndarray]:
         with torch.inference_mode():
             poses = graph(torch.from_numpy(image), torch.from_numpy(content))
         return [field.numpy() for field in poses]
 
+    return eager
+
+
+def fused_runner(graph: InferenceGraph) -> Callable:
+    """As :func:`eager_runner`, in the form in which this package predicts."""
+    fused = copy.deepcopy(graph)
+    fuse_for_inference(fused.model)
+    return eager_runner(fused)
+
+
+def session_runner(session: Any) -> Callable:
+    """The exported model, likewise."""
+
     def exported(image: np.ndarray, content: np.ndarray) -> list[np.ndarray]:
         return session.run(None, dict(image=image, content=content))
 
-    return eager, exported
+    return exported
 
 
 def compare_runners(
@@ -174,7 +189,7 @@ def compare_runners(
 
     Args:
         graph: tells where rounding decides, see :func:`tied_peaks`.
-        runners: two functions of (image, content), see :func:`runners`.
+        runners: two functions of (image, content), see :func:`eager_runner`.
         image: [B x H x W x 3] uint8.
         content: [B x 4], where the images are in the input.
 
@@ -192,16 +207,16 @@ def compare_runners(
     return found, untied, int(tied.sum())
 
 
-def speed_ratio(first: Callable, second: Callable, repeats: int = 10) -> float:
-    """How many times as long the first takes, medians of rounds in alternation."""
-    seconds: list[list[float]] = [[], []]
+def typical_seconds(calls: Sequence[Callable], repeats: int = 10) -> list[float]:
+    """How long each call takes, medians of rounds in alternation."""
+    seconds: list[list[float]] = [[] for _ in calls]
     for index in range(repeats + 1):
-        for call, spent in zip((first, second), seconds, strict=True):
+        for call, spent in zip(calls, seconds, strict=True):
             start = time.perf_counter()
             call()
             if index:  # the first round warms up
                 spent.append(time.perf_counter() - start)
-    return statistics.median(seconds[0]) / statistics.median(seconds[1])
+    return [statistics.median(spent) for spent in seconds]
 
 
 def synthetic_images(number: int, size: tuple[int, int] = (320, 240)) -> list[np.ndarray]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from ..models.grouping import Poses
 from ..models.heads import CenterGroupHead, Detection, PointCenterGroupHead
+from ..utils.precision import PRECISIONS, autocast
 from ..utils.valid_mask import masks_of_boxes
-
-#: precisions of ``InferenceGraph``; None is float32 without autocast
-PRECISIONS = dict(float32=None, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
 class InferenceGraph(nn.Module):
@@ -80,11 +77,6 @@ class InferenceGraph(nn.Module):
             flip = torch.as_tensor(list(flip_indices), dtype=torch.int64, device=self.mean.device)
         self.register_buffer('flip_indices', flip, persistent=False)
 
-    def _autocast(self, device: str) -> AbstractContextManager:
-        """Autocast of the precision; float32 has none, so that its graph shows no trace of it."""
-        dtype = PRECISIONS[self.precision]
-        return nullcontext() if dtype is None else torch.autocast(device, dtype=dtype)
-
     @staticmethod
     def blacken(image: Tensor, content: Tensor) -> Tensor:
         """Set what lies beyond the image to 0, as it is in training; arguments of `forward`."""
@@ -111,7 +103,7 @@ class InferenceGraph(nn.Module):
             Poses: C slots for each image, best center first; ``valid`` says which are poses.
         """
         head = self.model.head
-        with self._autocast(image.device.type):
+        with autocast(self.precision, image.device):
             if self.at_points:
                 return head(self.model.extract_feat(self.normalize(self.blacken(image, content))))
             detection, masks = self.detect(image, content)

@@ -18,6 +18,7 @@ from ..checkpoints.load import check_checkpoint, check_model_weights
 from ..utils.checks import load_config
 from ..utils.errors import UserError
 from ..utils.fusing import fuse_for_inference
+from ..utils.precision import autocast, fastest_precision
 from ..zoo.models import PHOTOGRAPHS, find_model
 from .names import weights_of
 
@@ -70,10 +71,15 @@ class TorchPredictor:
 
     Args:
         model: result of :func:`load_model`.
+        precision: of backbone and detector: ``'float32'``, ``'bfloat16'``, ``'float16'``, or
+            ``'auto'`` for what is fastest on the model's device
+            (:func:`~centergroup_mm.utils.precision.fastest_precision`).
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, precision: str = 'float32') -> None:
         self.model = model
+        self._device = next(model.parameters()).device
+        self._precision = fastest_precision(self._device) if precision == 'auto' else precision
         meta = model.dataset_meta
         names = meta['keypoint_id2name']
         self.joints: Sequence[str] = [names[index] for index in range(len(names))]
@@ -83,7 +89,7 @@ class TorchPredictor:
     def find(self, image: np.ndarray) -> Poses:
         """Find all people in an image [H x W x 3] uint8, BGR."""
         data = self._pipeline({'img': image, **self.model.dataset_meta})
-        with torch.no_grad():
+        with torch.no_grad(), autocast(self._precision, self._device):
             found = self.model.test_step(pseudo_collate([data]))[0].pred_instances
         poses = Poses(
             np.asarray(found.keypoints), np.asarray(found.keypoint_scores), found.bbox_scores

@@ -11,7 +11,7 @@ models in turn, with an interval of nine tenths, and one whose interval is wider
 from 1 is not given; a model that has just been run by another in between finds its weights in no
 cache, so that its times there are longer.  Ours run as `centergroup predict` runs them, with
 channels-last weights; the detector with its own decode runs as MMPose runs it and, for comparison,
-in the form of ours.
+in the form of ours.  Rows in bfloat16 are measured where the processor has instructions for it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,14 @@ from centergroup_mm.utils.checks import load_config
 from centergroup_mm.utils.errors import run_tool
 from centergroup_mm.utils.fusing import fuse_for_inference
 from centergroup_mm.utils.memory import keep_freed_memory
+from centergroup_mm.utils.precision import autocast, fastest_precision
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (256, 384, 512)
 #: images at once, and the size at which several are timed
 BATCH, BATCH_SIZE = 8, 256
 OURS, ONNX, OWN = 'ours, PyTorch', 'ours, ONNX Runtime', "detector's own decode, PyTorch"
+W32 = 'W32, random weights, no flip'
 #: calls whose times are compared: above and below
 RATIOS = {
     'ours / own decode, 512, 1 person': (f'{OURS}, 512, 1 person', f'{OWN}, 512, 1 person'),
@@ -61,7 +63,9 @@ RATIOS = {
     ),
     'ours / own decode, 512, 20 people': (f'{OURS}, 512, 20 people', f'{OWN}, 512, 20 people'),
     'ours, 20 people / 1 person, 512': (f'{OURS}, 512, 20 people', f'{OURS}, 512, 1 person'),
-    'W32 / ours, 512': ('W32, random weights, no flip, 512', f'{OURS}, 512, 1 person'),
+    'W32 / ours, 512': (f'{W32}, 512', f'{OURS}, 512, 1 person'),
+    'ours, bfloat16 / float32, 512': (f'{OURS}, bfloat16, 512, 1 person', f'{OURS}, 512, 1 person'),
+    'W32, bfloat16 / float32, 512': (f'{W32}, bfloat16, 512', f'{W32}, 512'),
     **{
         f'ours, ONNX Runtime / PyTorch, {side}': (f'{ONNX}, {side}', f'{OURS}, {side}, 1 person')
         for side in SIZES
@@ -112,7 +116,9 @@ def detector_alone(ours: nn.Module) -> nn.Module:
     return model
 
 
-def prediction(model: nn.Module, image: np.ndarray, side: int) -> Callable[[], Any]:
+def prediction(
+    model: nn.Module, image: np.ndarray, side: int, precision: str = 'float32'
+) -> Callable[[], Any]:
     """From pixels of the network input to poses."""
     pixels = torch.from_numpy(squared(image, side)).permute(2, 0, 1).contiguous()
     height = width = side
@@ -127,7 +133,9 @@ def prediction(model: nn.Module, image: np.ndarray, side: int) -> Callable[[], A
 
     @torch.no_grad()
     def predict() -> Any:
-        return model.test_step(dict(inputs=[pixels], data_samples=[PoseDataSample(metainfo=meta)]))
+        sample = PoseDataSample(metainfo=meta)
+        with autocast(precision, 'cpu'):
+            return model.test_step(dict(inputs=[pixels], data_samples=[sample]))
 
     return predict
 
@@ -177,7 +185,10 @@ def main() -> None:
         calls |= onnx_predictions(args.onnx, one)
     w32 = build('centergroup_w32_coco', None, {'model.test_cfg.flip_test': False})
     w32 = fuse_for_inference(w32)
-    calls['W32, random weights, no flip, 512'] = prediction(w32, one, 512)
+    calls[f'{W32}, 512'] = prediction(w32, one, 512)
+    if fastest_precision('cpu') == 'bfloat16':
+        calls[f'{OURS}, bfloat16, 512, 1 person'] = prediction(ours, one, 512, 'bfloat16')
+        calls[f'{W32}, bfloat16, 512'] = prediction(w32, one, 512, 'bfloat16')
     in_a_row = {
         name: alternate({name: call}, args.repeats)[name]
         for name, call in tqdm(calls.items(), 'in a row', disable=None)

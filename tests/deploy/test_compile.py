@@ -11,6 +11,7 @@ import torch
 from centergroup_mm.deploy import check
 from centergroup_mm.deploy.export import export_program
 from centergroup_mm.models.grouping import AttentionGrouping
+from centergroup_mm.utils.precision import autocast
 
 from ..helpers import exported
 
@@ -139,7 +140,7 @@ def test_reduced_precision_keeps_float32_where_it_counts(config, graph, precisio
     assert dtypes == {getattr(torch, precision)}
     assert [field.dtype for field in poses] == [torch.float32] * 3 + [torch.bool]
     assert all(torch.isfinite(field).all() for field in poses)
-    with reduced._autocast('cpu'):
+    with autocast(reduced.precision, 'cpu'):
         ours = reduced.detect(*tensors)[0].maps
     theirs = graph.detect(*tensors)[0].maps
     assert ours.dtype == torch.float32

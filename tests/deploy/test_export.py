@@ -154,7 +154,8 @@ def test_equal_peaks_are_taken_in_the_same_order(tmp_path):
     onnx.save(model, tmp_path / 'flat.onnx')
     image, content = check.prepare(check.synthetic_images(1), 128)
     content[:] = [70, 40, 150, 100]
-    eager, onnxed = check.runners(graph, check.open_session(tmp_path / 'flat.onnx'))
+    eager = check.eager_runner(graph)
+    onnxed = check.session_runner(check.open_session(tmp_path / 'flat.onnx'))
     ours, theirs = eager(image, content), onnxed(image, content)
     assert check.tied_peaks(graph, image, content).all()
     for mine, other in zip(ours, theirs, strict=True):

@@ -62,7 +62,7 @@ def test_tool_checks_what_is_there(tmp_path, monkeypatch, capsys):
     arguments = (config, exported.checkpoint(config), exported.onnx_file(), '--check-only')
     assert call_tool(monkeypatch, *arguments, '--threads', 1) == 0
     printed = capsys.readouterr().out
-    assert printed.count(' 0 of ') == 6 and 'x as fast as eager torch' in printed
+    assert printed.count(' 0 of ') == 6 and 'x as fast as eager torch, and ' in printed
     options = ('--precision', 'bfloat16', '--sides', 96, '--threads', 1)
     assert call_tool(monkeypatch, *arguments, *options) == 0
     printed = capsys.readouterr().out
