@@ -183,6 +183,20 @@ def is_traced() -> bool:
     return torch._dynamo.is_compiling() or torch.jit.is_tracing()
 
 
+def is_exported() -> bool:
+    """Say whether the code is being traced by torch.export."""
+    return hasattr(torch.compiler, 'is_exporting') and torch.compiler.is_exporting()
+
+
+def can_list_cells() -> bool:
+    """Say whether the code is being traced to a graph in which a list may have any length.
+
+    Those of torch.export may, from the first version of torch with which it was tried.
+    """
+    major, minor = torch.__version__.split('.')[:2]
+    return (int(major), int(minor)) >= (2, 13) and is_exported()
+
+
 def get_installed_path(package: str) -> str:
     """Return the folder of an installed package, as ``mmengine.utils`` has it.
 

@@ -63,6 +63,8 @@ HELD: dict[str, dict[str, str]] = {
             '--config --checkpoint --device --overwrite',
             f'{OWN_COMMANDS}::test_flags_of_predict',
         ),
+        '--precision': 'tests/inference/test_precision.py'
+        '::test_a_predictor_that_chooses_is_one_of_the_others',
         '--onnx': f'{RUNNERS}::test_the_command_writes_the_same_poses_in_mmposes_format',
     },
     'explain': {

@@ -178,6 +178,24 @@ def test_comparison_sees_what_differs():
     assert not check.compare(base, fewer).same
 
 
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split('.')[:2])) < (2, 13),
+    reason='graphs of this torch embed whole maps',
+)
+def test_keypoints_are_embedded_where_they_are():
+    nodes = onnx.load(exported.onnx_file()).graph.node
+    listed = [node.output[0] for node in nodes if node.op_type == 'NonZero']
+    assert len(listed) == 5  # the inputs of four convolutions, and the outputs of the last
+    found = exported.agreement(
+        exported.graph(exported.short_config()),
+        check.open_session(exported.onnx_file()),
+        [np.zeros((96, 192, 3), np.uint8)],  # few peaks, and the others fill their slots
+        96,
+        may_tie=True,
+    )
+    assert found.visibility < 1e-4 and found.score < 1e-4, found
+
+
 def test_file_is_self_contained():
     path = exported.onnx_file()
     assert [other.name for other in path.parent.glob('short.onnx*')] == ['short.onnx']

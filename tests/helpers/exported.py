@@ -60,14 +60,18 @@ def made_once(name: str, make: Callable[[Path], object]) -> Path:
 
 @functools.cache
 def short_config() -> Path:
-    """A config file: the tiny model with a short backbone and one encoder layer."""
+    """A config file: the tiny model with a short backbone and one encoder layer.
+
+    Its graph embeds centers in windows, and keypoints, with two blocks, at listed cells.
+    """
     text = f"""_base_ = ['{TINY}']
 model = dict(
     backbone=dict(
         _delete_=True, type='ResNet', depth=18, num_stages=1, strides=(1,), dilations=(1,),
         out_indices=(0,), base_channels=16, stem_channels=16),
     head=dict(
-        num_slots=12, detector=dict(in_channels=16), neck=dict(in_channels=16, num_layers=1)),
+        num_slots=12, detector=dict(in_channels=16), neck=dict(in_channels=16, num_layers=1,
+        num_blocks=2)),
     test_cfg=dict(flip_test=True))
 test_pipeline = [
     dict(type='LoadImage'), dict(type='CenterGroupResize', input_size=(192, 192)),

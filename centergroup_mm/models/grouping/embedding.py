@@ -166,7 +166,12 @@ class EmbeddingCNN(nn.Sequential):
 
 def _normed(norm: nn.Module, values: Tensor) -> Tensor:
     """A batch norm, or what it was replaced with, on the values of cells: [N x D] -> [N x D]."""
-    return norm(values[..., None, None])[..., 0, 0]
+    if not isinstance(norm, nn.BatchNorm2d):
+        return norm(values)
+    # written out, because a batch norm asks whether N is 0, which a graph cannot answer
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return values * scale + (norm.bias - norm.running_mean * scale)
 
 
 def embed_cells(cnn: EmbeddingCNN, maps: Tensor, needed: NeededCells) -> Tensor:

@@ -5,8 +5,8 @@ map adds a ring of cells to what these depend on.  The rings of the points of a 
 a cell is computed once, however many points need it.  A convolution at a list of cells is the
 product of a matrix, whose rows hold the 3x3 neighborhoods of the cells, with its weights.
 
-The number of cells depends on the image, so a traced graph cannot use this; see
-:func:`~centergroup_mm.models.grouping.embedding.embed_windows`.
+The number of cells depends on the image. Exported graphs can have such a list, compiled ones
+cannot: see :func:`~centergroup_mm.models.grouping.point_embeddings.embed_points`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...compat import can_list_cells
 from .sampling import bilinear_corners
 
 #: rows of a matrix of neighborhoods that are gathered at once, so that it stays in the cache
@@ -41,9 +42,8 @@ class Cells(NamedTuple):
     def where(cls, needed: Tensor) -> Cells:
         """The cells that are needed, [B x h+2 x w+2] bool."""
         needed = needed.flatten()
-        flat = needed.nonzero()[:, 0]
-        row = needed.cumsum(0) - 1
-        return cls(flat, row.masked_fill(~needed, len(flat)))
+        row = needed.cumsum(0)
+        return cls(needed.nonzero()[:, 0], torch.where(needed, row - 1, row[-1]))
 
     def read(self, values: Tensor, at: Tensor) -> Tensor:
         """Values of cells of this list.
@@ -82,7 +82,12 @@ class NeededCells(NamedTuple):
 
 
 def needed_cells(
-    maps: Tensor, images: Tensor, points: Tensor, size: tuple[int, int], reach: int
+    maps: Tensor,
+    images: Tensor,
+    points: Tensor,
+    size: tuple[int, int],
+    reach: int,
+    used: Tensor | None = None,
 ) -> NeededCells:
     """Find the cells that the embeddings of points depend on.
 
@@ -92,6 +97,7 @@ def needed_cells(
         points: [P x 2] (x, y) in whole pixels of the network input.
         size: (H, W) of the network input.
         reach: number of 3x3 convolutions.
+        used: [P] bool, points whose embeddings are needed; default: all.
     """
     number, _, height, width = maps.shape
     corners, weights = bilinear_corners(points, size, (height, width))
@@ -99,7 +105,9 @@ def needed_cells(
     padded = width + 2
     corners = ((images[:, None] * (height + 2)) + y + 1) * padded + corners - y * width + 1
     needed = torch.zeros(number * (height + 2) * padded, dtype=torch.bool, device=maps.device)
-    needed[corners.flatten()] = True
+    chosen = corners if used is None else torch.where(used[:, None], corners, 0)
+    needed[chosen.flatten()] = True
+    needed[0] = False  # beyond the map, like all of the border
     needed = needed.view(number, height + 2, padded)
     layers = [Cells.where(needed)]
     for _ in range(reach):
@@ -139,6 +147,12 @@ def convolve(
     steps = torch.arange(-1, 2, device=values.device)
     steps = (steps[:, None] * width + steps).flatten()
     matrix = weight.permute(2, 3, 1, 0).reshape(-1, weight.shape[0])
+    if can_list_cells():  # a graph has no chunks, and a matrix of all cells would be large
+        taps = weight.flatten(2).permute(2, 1, 0)  # [9 x C x D]
+        result = source.read(values, target.flat + steps[0]) @ taps[0]
+        for step, tap in zip(steps[1:], taps[1:], strict=True):
+            result = result + source.read(values, target.flat + step) @ tap
+        return result if bias is None else result + bias
     parts = []
     for cells in target.flat.split(_CHUNK):
         around = source.read(values, cells[:, None] + steps).flatten(1)  # [m x 9 C]

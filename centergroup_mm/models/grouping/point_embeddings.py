@@ -1,14 +1,15 @@
 """Embeddings at points, from windows, listed cells or whole maps, whichever is cheapest.
 
 Costs are in cells of a whole map whose convolutions take as long, as measured on a CPU. All three
-ways give the same embeddings up to rounding.
+ways give the same embeddings up to rounding. An exported graph cannot choose, because it is for
+maps of any size: where windows around all slots would cost more than a small map, it lists cells.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, arange, div
 
-from ...compat import is_traced
+from ...compat import can_list_cells, is_traced
 from .embedding import EmbeddingCNN, embed_cells, embed_windows, window_cost
 from .listed_cells import needed_cells
 from .sampling import sample_at
@@ -40,10 +41,16 @@ def embed_points(
     windows, whole = used.numel(), maps[:, 0].numel()
     if is_traced():
         windows, whole = used.shape[1], _TRACED_CELLS
-    if windows * window_cost(cnn) > whole:
+    many = windows * window_cost(cnn) > whole
+    if many and not can_list_cells():
         return sample_at(cnn(maps), points, size)
     images = arange(used.shape[0], device=used.device)[:, None].expand_as(used).flatten()
-    values = embed_windows(cnn, maps, images, points.flatten(0, 1), size)
+    given = maps, images, points.flatten(0, 1)
+    if many:
+        needed = needed_cells(*given, size, cnn.reach, used.flatten())
+        values = embed_cells(cnn, maps, needed)
+    else:
+        values = embed_windows(cnn, *given, size)
     return values.view(*used.shape, -1)
 
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...compat import is_exported
+
 _CELL = 8  # pixels of a row that are compared at once; every map of a graph has a multiple
 
 
@@ -53,7 +55,8 @@ def window_maximum(maps: Tensor, size: int) -> Tensor:
     """Maximum over a centered ``size`` x ``size`` window, equal to a max-pool with stride 1.
 
     A square maximum is a maximum along rows of a maximum along columns, and a run of n values
-    takes log2(n) shifted maxima; on a CPU this is about thirty times as fast as ``max_pool2d``.
+    takes log2(n) shifted maxima; on a CPU this is about thirty times as fast as ``max_pool2d``. In
+    an exported graph it is a max-pool, which ONNX Runtime computes ten times as fast.
 
     Args:
         maps: [B x T x H x W].
@@ -68,6 +71,8 @@ def window_maximum(maps: Tensor, size: int) -> Tensor:
     if size < 1 or size % 2 == 0:
         raise ValueError(f'the window must be odd and positive, got {size}')
     half = size // 2
+    if is_exported():
+        return F.max_pool2d(maps, size, stride=1, padding=half)
     run = F.pad(maps, (half, half, half, half), value=float('-inf'))
     for dim in (-2, -1):
         width = 1
