@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 
@@ -24,6 +25,8 @@ WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', 1))
 # two cores are what the tests are tuned for, alone or as two workers with a thread each
 THREADS = max(1, 2 // WORKERS)
 torch.set_num_threads(THREADS)
+# some tests fork this process, and what is forked may wait forever for threads of OpenCV
+cv2.setNumThreads(1)
 os.environ['OMP_NUM_THREADS'] = str(THREADS)  # of the tools that tests start
 
 

@@ -7,12 +7,15 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..utils.errors import UserError
 from ..utils.files import naming, write_whole
 from .labels import Person
 from .presets import get_preset
@@ -64,7 +67,7 @@ def write_dataset(
     Raises:
         ValueError: an argument is out of range.
         FileExistsError: ``out_dir`` holds something else, and ``overwrite`` is not given.
-        UserError: a file cannot be written.
+        UserError: a file cannot be written, or a worker was killed.
     """
     _check_arguments(preset, num, seed, size, fmt, workers)
     size = (int(size[0]), int(size[1]))
@@ -213,8 +216,14 @@ def _draw_all(jobs: list[tuple], workers: int, progress: bool) -> Iterator[tuple
     try:
         # Ctrl-C is for the parent, which then ends the workers.
         quiet = (signal.SIGINT, signal.SIG_IGN)
-        with multiprocessing.get_context(method).Pool(workers, signal.signal, quiet) as pool:
-            yield from show(pool.imap(_draw, jobs, chunksize=8))
+        context = multiprocessing.get_context(method)
+        with ProcessPoolExecutor(workers, context, signal.signal, quiet) as pool:
+            yield from show(pool.map(_draw, jobs, chunksize=8))
+    except BrokenProcessPool as error:
+        raise UserError(
+            'a process that draws scenes was killed, maybe because memory ran out: use fewer '
+            'workers'
+        ) from error
     finally:
         cv2.setNumThreads(threads)
 

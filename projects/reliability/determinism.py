@@ -13,6 +13,7 @@ import multiprocessing
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,14 @@ def predicted(threads: int, calls: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def run(function: Callable[..., list[np.ndarray]], *arguments: int) -> list[np.ndarray]:
-    """Run a function in a forked process."""
-    context = multiprocessing.get_context('fork')
-    with context.Pool(1) as pool:
-        return pool.apply(function, arguments)
+    """Run a function in a process of its own.
+
+    It is forked from one that has done nothing but import packages: a process whose parent has used
+    the threads of OpenCV may wait for them forever.
+    """
+    context = multiprocessing.get_context('forkserver')
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def equal(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
@@ -82,6 +87,7 @@ def main() -> int:
     parser.add_argument('--images', type=int, default=30, help='of a prediction, default 30')
     parser.add_argument('--runs', type=int, default=3, help='of each case, default 3')
     args = parser.parse_args()
+    multiprocessing.set_forkserver_preload(['small', 'centergroup_mm.inference'])
     cases = (
         (trained, args.iterations, 'training, {} iterations'),
         (predicted, args.images, 'prediction, {} images'),

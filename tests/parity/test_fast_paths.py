@@ -164,6 +164,8 @@ def compiled(grouping: Grouping, inputs: tuple) -> nn.Module:
 
 
 _MADE: dict[tuple, tuple[Grouping, nn.Module]] = {}
+# each model and mode has a graph of the same function, and eight are more than usual
+torch._dynamo.config.cache_size_limit = 64
 
 
 def check_transformed(path: Path, transform: Callable[[Grouping, tuple], nn.Module]) -> None:

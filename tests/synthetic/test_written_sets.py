@@ -1,7 +1,9 @@
 """Sets of scenes on the disk, and the command that writes them."""
 
 import json
+import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 
 import centergroup_mm  # noqa: F401
-from centergroup_mm.synthetic import make_scene, write_dataset
+from centergroup_mm.synthetic import make_scene, write_dataset, writer
+from centergroup_mm.utils.errors import UserError
 
 from ..conftest import ROOT
 
@@ -85,6 +88,18 @@ def test_workers_write_the_same_set(written, tmp_path):
         assert Path(paths[key]).read_bytes() == Path(other[key]).read_bytes()
     for image in Path(paths['images']).iterdir():
         assert image.read_bytes() == (Path(other['images']) / image.name).read_bytes()
+
+
+def killed(job):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='only a forked process sees the replacement')
+def test_a_killed_worker_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, '_draw', killed)
+    with pytest.raises(UserError, match='was killed, maybe because memory ran out'):
+        write_dataset(tmp_path / 'set', 'demo', 20, 0, (64, 64), workers=2, progress=False)
+    assert not list(tmp_path.rglob('*.json'))
 
 
 def test_existing_sets(tmp_path, capsys, call):

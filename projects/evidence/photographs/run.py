@@ -23,11 +23,15 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import queue
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent
 for folder in (PROJECT, PROJECT.parent, PROJECT.parents[1] / 'photographs'):
@@ -40,7 +44,7 @@ from photo_study.rows import ROWS, TUNED, is_trained  # noqa: E402
 from photo_study.study import Study, is_finished, make_caches  # noqa: E402
 
 from centergroup_mm.utils import cli  # noqa: E402
-from centergroup_mm.utils.errors import run_tool  # noqa: E402
+from centergroup_mm.utils.errors import UserError, run_tool  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -94,55 +98,100 @@ def list_jobs(args: argparse.Namespace, out: Path) -> list[tuple[str, str, int]]
     return [('tune', key, 0) for key in TUNED if key in tuned] + jobs
 
 
-def work(args: argparse.Namespace, out: Path, jobs: object, done: object) -> None:
-    """Take jobs until there are none, in a process of its own."""
+def work(args: argparse.Namespace, out: Path, jobs: Any, done: Any, chosen: dict[str, Any]) -> None:
+    """Take jobs until there are none, in a process of its own.
+
+    Args:
+        args: of the command.
+        out: folder of the study.
+        jobs: queue of what to do.
+        done: queue of what is over: the job, and why it failed or nothing.
+        chosen: by row, the event that its learning rate has been looked for.
+    """
     torch.set_num_threads(max(1, torch.get_num_threads() // args.jobs))
     study = Study(args, out)
     while (job := jobs.get()) is not None:
         action, key, seed = job
-        while action == 'run' and is_trained(ROWS[key]):
-            if (out / 'tuned' / f'{ROWS[key].tuned_as or key}.json').is_file():
-                break
-            time.sleep(0.5)  # another process is choosing the learning rate
+        error, tuned_as = '', ROWS[key].tuned_as or key
         try:
-            study.tune(key) if action == 'tune' else study.run(key, seed)
-            done.put((job, ''))
+            if action == 'tune':
+                study.tune(key)
+            elif is_trained(ROWS[key]) and not is_chosen(chosen[tuned_as], out, tuned_as):
+                error = f'failed: there is no learning rate of {tuned_as}, see above'
+            else:
+                study.run(key, seed)
         except Exception:
-            done.put((job, traceback.format_exc()))
+            error = f'failed: {traceback.format_exc()}'
+        if action == 'tune':
+            chosen[key].set()
+        done.put((job, error))
+
+
+def is_chosen(event: Any, out: Path, key: str) -> bool:
+    """Wait until a learning rate has been looked for, maybe by another process; was one found?"""
+    event.wait()
+    return (out / 'tuned' / f'{key}.json').is_file()
+
+
+def next_done(done: Any, workers: Sequence[BaseProcess], until: float) -> tuple | None:
+    """Wait for the next job that is over; None if it is not by the given time.
+
+    Raises:
+        UserError: a process has ended that should not have.
+    """
+    while time.monotonic() < until:
+        try:
+            return done.get(timeout=1)
+        except queue.Empty:
+            codes = [worker.exitcode for worker in workers if worker.exitcode]
+        if codes:
+            raise UserError(
+                f'a process of the study ended with status {codes[0]} (-9: killed, maybe because '
+                'memory ran out). What is done is kept: give the same command, with fewer --jobs'
+            )
+    return None
 
 
 def main() -> None:
-    """Cache, run what is missing, report."""
+    """Cache, run what is missing, report; exit status 1 if a part failed."""
     args = parse_args()
     # ends the workers too, which would go on without this process
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    out, start = Path(args.out), time.monotonic()
-    if not args.report:
-        out.mkdir(parents=True, exist_ok=True)
-        make_caches(args, out)
-        wanted = list_jobs(args, out)
-        context = multiprocessing.get_context('spawn')
-        jobs, done = context.Queue(), context.Queue()
-        for job in [*wanted, *([None] * args.jobs)]:
-            jobs.put(job)
-        workers = [
-            context.Process(target=work, args=(args, out, jobs, done), daemon=True)
-            for _ in range(args.jobs)
-        ]
-        for worker in workers:
-            worker.start()
-        for number in range(len(wanted)):
-            left = args.stop_after - (time.monotonic() - start)
-            try:
-                job, error = done.get(timeout=None if left == float('inf') else max(0.1, left))
-            except Exception:
-                print(f'stopped after {args.stop_after:g} s; the same command goes on')
-                break
-            took = time.monotonic() - start
-            print(f'[{took:5.0f} s] {number + 1} of {len(wanted)}: {job} {error}', flush=True)
-        for worker in workers:
-            worker.kill()
+    out, until = Path(args.out), time.monotonic() + args.stop_after
+    failed = False if args.report else run_missing(args, out, until)
     print(report.write(out, intervals=args.report))
+    if failed:
+        sys.exit(1)
+
+
+def run_missing(args: argparse.Namespace, out: Path, until: float) -> bool:
+    """Run what has no result yet, and say what is over; returns whether something failed."""
+    start, failed = time.monotonic(), False
+    out.mkdir(parents=True, exist_ok=True)
+    make_caches(args, out)
+    wanted = list_jobs(args, out)
+    context = multiprocessing.get_context('spawn')
+    jobs, done = context.Queue(), context.Queue()
+    for job in [*wanted, *([None] * args.jobs)]:
+        jobs.put(job)
+    chosen = {key: context.Event() for action, key, _ in wanted if action == 'tune'}
+    workers = [
+        context.Process(target=work, args=(args, out, jobs, done, chosen), daemon=True)
+        for _ in range(args.jobs)
+    ]
+    for worker in workers:
+        worker.start()
+    for number in range(len(wanted)):
+        over = next_done(done, workers, until)
+        if over is None:
+            print(f'stopped after {args.stop_after:g} s; the same command goes on')
+            break
+        took, (job, error) = time.monotonic() - start, over
+        print(f'[{took:5.0f} s] {number + 1} of {len(wanted)}: {job} {error}', flush=True)
+        failed = failed or bool(error)
+    for worker in workers:
+        worker.kill()
+    return failed
 
 
 if __name__ == '__main__':
