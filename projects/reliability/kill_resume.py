@@ -103,9 +103,11 @@ def compare(by_epoch: bool, processes: int, kills: int, rng: random.Random) -> t
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             children = start(folder, by_epoch, processes)
+            until = time.monotonic() + 10 * duration + 60
             while not (folder / 'last_checkpoint').exists() and not list(
                 folder.glob('.*.partial*')
             ):
+                assert time.monotonic() < until, (folder / 'log_0').read_text()
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, duration / 4))
             for child in children:
