@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 
 import peak_memory  # before the other, as it puts tools/ on the path
@@ -47,3 +48,15 @@ def test_peak_memory_is_what_a_call_holds_at_once():
                     block.write(bytes(2**20))
 
     assert 70 < peak_memory.peak(twice_in_turn) < 110
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), 'malloc_trim'), reason='this C library keeps what is freed'
+)
+def test_memory_that_was_free_before_counts():
+    def blocks() -> list[bytes]:
+        return [bytes(2000) for _ in range(40_000)]
+
+    kept = [blocks(), bytes(2000)]  # the last one keeps the others from the end of the heap
+    del kept[0]
+    assert 70 < peak_memory.peak(lambda: len(blocks())) < 110
