@@ -3,8 +3,8 @@
     # everything, three seeds
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --device cuda
 
-    # one seed, fewer photographs and steps, and four synthetic scenes by heart: 28 minutes on two
-    # cores of an AMD EPYC, and 9 on two of an Intel Xeon
+    # one seed, fewer photographs and steps, and four synthetic scenes by heart: 27 minutes on two
+    # cores of an Intel Xeon
     python projects/evidence/run.py checkpoints/movenet.pth --train TRAIN --dev DEV --reduced
 
     # a seed more of it
