@@ -11,7 +11,7 @@ PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal
 .PHONY: help setup demo test test-slow test-extended test-all versions coverage lint format clean
 
 help:  ## Show what can be made
-	@echo 'make demo        train on synthetic crowds, evaluate, draw: about ten minutes on two cores'
+	@echo 'make demo        train on synthetic crowds, evaluate, draw: ten to twenty minutes on two cores'
 	@echo 'make test        the tests, without the slow ones'
 	@echo 'make test-slow   only the slow tests'
 	@echo 'make test-extended  those that take minutes each: generated code, large exports'
