@@ -38,6 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+@pytest.fixture(autouse=True)
+def threads_of_torch() -> None:
+    """Each test begins with the same number: commands that run in this process set their own."""
+    torch.set_num_threads(THREADS)
+
+
 @pytest.fixture(scope='session')
 def shared_dir() -> Path:
     """Reference material that lies beside the repository, or where CENTERGROUP_SHARED says."""

@@ -115,6 +115,7 @@ def in_two_processes(config: str, batches: Sequence[Sequence[dict]]) -> dict[str
             if child == 0:
                 code = 1
                 try:
+                    torch.set_num_threads(1)  # a fork has none of the threads of its parent
                     address = f'tcp://127.0.0.1:{port}'
                     torch.distributed.init_process_group('gloo', address, rank=rank, world_size=2)
                     found = gradients(build(config), batches[rank], parallel=True)

@@ -38,13 +38,9 @@ RATIOS = {
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     """Run the tool in this process and return its exit status."""
-    threads = torch.get_num_threads()
     monkeypatch.setattr(sys, 'argv', ['benchmark.py', *map(str, arguments)])
-    try:
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(ROOT / 'tools/benchmark.py'), run_name='__main__')
-    finally:
-        torch.set_num_threads(threads)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / 'tools/benchmark.py'), run_name='__main__')
     return end.value.code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradients
@@ -9,6 +10,14 @@ import pytest
 import torch
 
 CONFIG = 'centergroup_small256_synthetic'
+
+
+@pytest.fixture(autouse=True)
+def same_threads_after() -> Iterator[None]:
+    """Torch gets its threads back."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope='module')
@@ -21,6 +30,7 @@ def test_gradients_of_two_processes_are_those_of_the_double_batch(
     samples: list[dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few, many, _ = samples
+    torch.set_num_threads(2)  # the processes have none of these
     assert gradients.difference(CONFIG, [few], [many]) < 1e-5
     own = 'centergroup_mm.models.losses.normalizer.get_world_size'
     monkeypatch.setattr(own, lambda: 1)  # each process divides by its own number of people
