@@ -13,6 +13,14 @@ import torch
 from fuzzing.material import Material, make
 
 
+@pytest.fixture(autouse=True)
+def same_threads_after() -> Iterator[None]:
+    """Torch gets its threads back."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope='module')
 def material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Material]:
     """Model, scenes and files of the cases; torch and OpenCV get their threads back."""

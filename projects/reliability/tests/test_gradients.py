@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import gradients
@@ -10,14 +9,6 @@ import pytest
 import torch
 
 CONFIG = 'centergroup_small256_synthetic'
-
-
-@pytest.fixture(autouse=True)
-def same_threads_after() -> Iterator[None]:
-    """Torch gets its threads back."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +31,6 @@ def test_gradients_of_two_processes_are_those_of_the_double_batch(
 @pytest.mark.slow
 @pytest.mark.parametrize('config', list(gradients.CONFIGS))
 def test_also_when_a_process_sees_nobody(tmp_path: Path, config: str) -> None:
-    torch.set_num_threads(1)
     few, many, none = gradients.samples(config, tmp_path)
     for first, second in ((few, many), (many, none), (none, none)):
         assert gradients.difference(config, [first], [second]) < 1e-4

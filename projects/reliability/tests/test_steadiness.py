@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from pathlib import Path
 
 import bf16
@@ -14,12 +13,9 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Torch gets its threads back."""
-    threads = torch.get_num_threads()
+def one_thread() -> None:
+    """Torch computes with one."""
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_predictions_of_changing_sizes_leave_nothing(tmp_path: Path) -> None:

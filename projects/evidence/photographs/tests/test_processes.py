@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_photo_study import small_study
+from detections import small_study
 
 from centergroup_mm.utils.errors import UserError
 
